@@ -1,0 +1,53 @@
+"""Put the averaged weights of a training run into the package, in float16.
+
+    python -m examples.training.export .train/autoencoder        # and denoiser, adapters, texture
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from imagineid_sdk.face.identity import NUMBERS, WORDS
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.blending import BlendingAdapter
+from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
+from imagineid_sdk.imagining.spatial import SpatialAdapter
+
+from examples.training.people_dataset import people
+from examples.training.prepare_people import latent_statistics
+from examples.training.train_denoiser import DENOISER
+
+MODULES = {
+    "autoencoder": HeadAutoencoder,
+    "denoiser": lambda: UNet2DConditionModel(**DENOISER),
+    "words": lambda: WordEmbedder({slot: list(known) for slot, known in WORDS.items()}),
+    "semantic_adapter": lambda: SemanticAdapter(inputs=96 + NUMBERS),
+    "spatial_adapter": SpatialAdapter,
+    "blending_adapter": BlendingAdapter,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--people", type=Path, help="rendered people, for the statistics of the latents")
+    parser.add_argument("--out", type=Path, default=Path("imagineid_sdk/weights/tiny"))
+    options = parser.parse_args()
+    averaged = torch.load(options.run / "state.pt", weights_only=True)["averaged"]
+    for name, state in averaged.items():
+        if name == "blends":  # the decoder's half of an adapter that is there already
+            name, module = "blending_adapter", BlendingAdapter.from_pretrained(options.out / "blending_adapter").float()
+            module.blends.load_state_dict(state)
+        else:
+            module = MODULES[name]()
+            module.load_state_dict(state)
+        if name == "autoencoder":
+            latent_statistics(module, people(options.people))
+        module.half().save_pretrained(options.out / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The rendered people on disk, as ``render_people.py`` writes them: pictures, segmentation and parameters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+BACKGROUND, SKIN, LIPS, MOUTH, EYES, BROWS, HAIR, CLOTHES = range(8)
+REGION_WEIGHT = torch.tensor([0.5, 1.2, 3.0, 4.0, 5.0, 2.0, 1.5, 1.0])
+"""How much a pixel of each region counts: eyes and mouth are small and decide whether a face convinces."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One rendered identity. Frame 0 is neutral, frontal and still: the reference frame."""
+
+    path: Path
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        """``(frames, 256, 256, 5)`` uint8: premultiplied red, green, blue, matte, segmentation."""
+        return np.load(self.path, mmap_mode="r")
+
+    @cached_property
+    def parameters(self) -> dict[str, np.ndarray]:
+        with np.load(self.path.with_suffix(".npz")) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    @cached_property
+    def description(self) -> dict:
+        return json.loads(str(self.parameters["meta"]))
+
+    @property
+    def held_out(self) -> bool:
+        """Every twentieth person is never trained on."""
+        return int(self.path.stem) % 20 == 19
+
+
+def people(folder: Path, held_out: bool = False) -> list[Person]:
+    """All persons whose rendering is complete, trained-on or held-out ones."""
+    found = (Person(path) for path in sorted(Path(folder).glob("*.npy")) if path.with_suffix(".npz").exists())
+    return [person for person in found if person.held_out == held_out]
+
+
+def to_images(pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stored pictures ``(..., height, width, 5)`` -> images ``(..., 4, height, width)`` of the autoencoder and
+    segmentation ``(..., height, width)`` uint8."""
+    pixels = torch.from_numpy(np.ascontiguousarray(pictures))
+    colour, matte = pixels[..., :3].float() / 255, pixels[..., 3:4].float() / 255
+    images = torch.cat([colour + (1 - matte) * 0.5, matte], dim=-1) * 2 - 1
+    return images.movedim(-1, -3), pixels[..., 4]

@@ -1,0 +1,121 @@
+"""Between autoencoder and denoiser: geometry maps, latents and descriptions of every rendered frame, once.
+
+    python -m examples.training.prepare_people maps --people DIR --codes .train/codes.npz --out .train/prepared
+    python -m examples.training.prepare_people latents --people DIR --autoencoder DIR --out .train/prepared
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from imagineid_sdk.face.geometry import GeometryRenderer
+from imagineid_sdk.face.head import ParametricHead
+from imagineid_sdk.face.identity import Identity
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.spatial import motion_vector
+from tqdm import tqdm
+
+from examples.training.describe_people import describe
+from examples.training.people_dataset import Person, people, to_images
+
+
+
+def draw_maps(head: ParametricHead, person: Person, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maps ``(frames, 14, 128, 128)`` int8 (times 127) and flow ``(frames, 2, 64, 64)`` float16."""
+    stored = person.parameters
+    actions, pose = torch.from_numpy(stored["actions"]), torch.from_numpy(stored["pose"])
+    frames = head(torch.from_numpy(code), actions, pose)
+    renderer = GeometryRenderer(head)
+    drawn = renderer.draw(frames, renderer.reference(frames))
+    maps = (drawn.maps.clamp(-1, 1) * 127).round().to(torch.int8).numpy()
+    return maps, F.avg_pool2d(drawn.flow, 2).half().numpy()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the trainings of denoiser and adapters read of one person."""
+
+    person: Person
+    folder: Path
+    identity: Identity
+
+    @cached_property
+    def maps(self) -> np.ndarray:
+        return np.load(self.folder / f"{self.person.path.stem}.maps.npy", mmap_mode="r")
+
+    @cached_property
+    def flow(self) -> np.ndarray:
+        return np.load(self.folder / f"{self.person.path.stem}.flow.npy", mmap_mode="r")
+
+    @cached_property
+    def latents(self) -> np.ndarray:
+        """``(frames, 16, 16, 16)`` float16, unit variance."""
+        return np.load(self.folder / f"{self.person.path.stem}.latents.npy")
+
+    @cached_property
+    def motion(self) -> torch.Tensor:
+        stored = self.person.parameters
+        return motion_vector(torch.from_numpy(stored["actions"]), torch.from_numpy(stored["pose"]))
+
+    def geometry(self, frames: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        maps = torch.from_numpy(self.maps[frames]).float() / 127
+        return maps, torch.from_numpy(self.flow[frames]).float()
+
+
+def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -> list[Prepared]:
+    """All persons with maps and latents, and their identities with the code filled in."""
+    with np.load(codes) as stored:
+        known = {name: stored[name] for name in stored.files}
+    return [
+        Prepared(person, folder, replace(describe(person), code=known[person.path.stem]))
+        for person in people(renders, held_out)
+        if (folder / f"{person.path.stem}.latents.npy").exists()
+    ]
+
+
+@torch.no_grad()
+def latent_statistics(model: HeadAutoencoder, persons: list[Person], frames: int = 400) -> None:
+    """Set the model's mean and deviation of the latents."""
+    chosen = [persons[i % len(persons)].pictures[7 * i % 36] for i in range(0, frames)]
+    means = torch.cat([model.posterior(to_images(np.stack(chosen[i : i + 16]))[0])[0] for i in range(0, frames, 16)])
+    model.latent_mean.copy_(means.mean((0, 2, 3))[None, :, None, None])
+    model.latent_std.copy_(means.std((0, 2, 3))[None, :, None, None])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("maps", "latents"))
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--head", type=Path, default=Path("imagineid_sdk/weights/tiny/head"))
+    parser.add_argument("--autoencoder", type=Path, default=Path("imagineid_sdk/weights/tiny/autoencoder"))
+    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    everyone = people(options.people) + people(options.people, held_out=True)
+    if options.what == "maps":
+        head = ParametricHead.from_pretrained(options.head)
+        codes = np.load(options.codes)
+        for person in tqdm(everyone):
+            target = options.out / f"{person.path.stem}.maps.npy"
+            if not target.exists():
+                maps, flow = draw_maps(head, person, codes[person.path.stem])
+                np.save(options.out / f"{person.path.stem}.flow.npy", flow)
+                np.save(target, maps)
+        return
+    model = HeadAutoencoder.from_pretrained(options.autoencoder).to(memory_format=torch.channels_last)
+    for person in tqdm(everyone):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            images = to_images(person.pictures)[0].contiguous(memory_format=torch.channels_last)
+            latents = torch.cat([model.encode(part) for part in images.split(12)])
+        np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Reduce the MakeHuman head once to the compact bases of ``ParametricHead``, fitted to the rendered people.
+
+    python -m examples.training.reduce_head --people DIR --assets DIR --out imagineid_sdk/weights/tiny/head
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from imagineid_sdk.face import geometry
+from imagineid_sdk.face.actions import ARKIT_ACTIONS
+from imagineid_sdk.face.head import EXTRAS, ParametricHead
+
+from examples.training.people_dataset import Person, people
+
+IDENTITY_CODES = 96
+IRIS_ANGLE = 0.45
+"""Radians from the optical axis."""
+EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
+"""Weight of the extras in the principal components: a millimetre of an eye's centre matters more than one of a neck."""
+
+
+def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
+    """What ``ParametricHead.mean_code`` takes; ``imagineid_sdk.face.identity`` computes the same from an Identity."""
+    from imagineid_sdk.face.identity import phenotype_features as features
+
+    total = phenotype["african"] + phenotype["asian"] + phenotype["caucasian"]
+    ancestry = [phenotype[name] / total for name in ("african", "asian", "caucasian")]
+    return features(phenotype["gender"], phenotype["age"], phenotype["weight"], ancestry)
+
+
+class Reduction:
+    """The part of the world's base mesh that a talking head shows."""
+
+    def __init__(self, world, base) -> None:
+        self.base = base
+        skin = base.tri
+        visible = base.T[:, 1] > base.T[base.mouth_v][:, 1].mean() - 0.24
+        skin = skin[visible[skin].all(1)]
+        self.skin_vertices = np.unique(skin)
+        renumber = np.full(base.nb, -1)
+        renumber[self.skin_vertices] = np.arange(len(self.skin_vertices))
+        triangles, parts = [renumber[skin]], [self._skin_parts(world, visible)]
+        count = len(self.skin_vertices)
+        self.proxies = []
+        for kind, name, part in (("teeth", "teeth_base", geometry.TEETH), ("tongue", "", geometry.TONGUE)):
+            proxy = base.proxy(kind, name)
+            faces = self._front_teeth(proxy) if kind == "teeth" else proxy.f
+            self.proxies.append(proxy)
+            triangles.append(faces + count)
+            parts.append(np.full(len(faces), part))
+            count += len(proxy.tri)
+        self.mesh_vertices = count
+        directions, eye_faces, _ = world.eye_mesh()
+        self.eye_directions = directions
+        # Values stay below 0.3 m around the eyes, where float16 is exact to a tenth of a millimetre.
+        self.origin = np.array([0, *np.mean([base.lid[side]["c"] for side in "LR"], axis=0)[1:]])
+        corners = directions[eye_faces]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        eye_faces = np.where(((normal * corners.mean(1)).sum(1) < 0)[:, None], eye_faces[:, ::-1], eye_faces)
+        angle = np.arccos(np.clip(corners.mean(1)[:, 2] / np.linalg.norm(corners.mean(1), axis=1), -1, 1))
+        for eye in range(2):
+            triangles.append(eye_faces + count + eye * len(directions))
+            parts.append(np.where(angle < IRIS_ANGLE, geometry.IRIS, geometry.EYE))
+        self.triangles, self.parts = np.concatenate(triangles), np.concatenate(parts)
+
+    def _skin_parts(self, world, visible: np.ndarray) -> np.ndarray:
+        import cv2
+
+        mask = cv2.imread(f"{world.CACHE}/mask.png")[:, :, ::-1]  # lips, mouth, scalp
+        keep = visible[self.base.tri].all(1)
+        centre = self.base.uv[self.base.trt[keep]].mean(1)
+        rows = np.clip(((1 - centre[:, 1]) * len(mask)).astype(int), 0, len(mask) - 1)
+        columns = np.clip((centre[:, 0] * len(mask)).astype(int), 0, len(mask) - 1)
+        lips, mouth, _ = mask[rows, columns].T
+        return np.where(mouth > 127, geometry.MOUTH, np.where(lips > 127, geometry.LIPS, geometry.SKIN))
+
+    def _front_teeth(self, proxy) -> np.ndarray:
+        vertices = proxy.M @ self.base.T
+        return proxy.f[vertices[proxy.f][:, :, 2].mean(1) > np.quantile(vertices[:, 2], 0.999) - 0.032]
+
+    def vertices(self, values: np.ndarray, offsets: bool = True) -> np.ndarray:
+        """Vertices of the reduced mesh for vertices (or displacements) of the base mesh ``(base vertices, 3)``."""
+        rows = [values[self.skin_vertices]]
+        for proxy in self.proxies:
+            moved = proxy.M @ values
+            if offsets:
+                moved = moved + proxy.off * self._proxy_scale(proxy, values)
+            rows.append(moved)
+        return np.concatenate(rows)
+
+    def _proxy_scale(self, proxy, values: np.ndarray) -> np.ndarray:
+        inverse = self.base.inv
+        return np.array(
+            [
+                abs(values[inverse[proxy.scale[axis][0]]][i] - values[inverse[proxy.scale[axis][1]]][i])
+                / proxy.scale[axis][2]
+                for i, axis in enumerate("xyz")
+            ]
+        )
+
+    def measure(self, person: Person) -> np.ndarray:
+        """Everything that is linear in the identity code, as one vector."""
+        stored = person.parameters
+        scales = stored["scale"]
+        chosen = [scales[ARKIT_ACTIONS.index(name)] for name in SCALE_EXAMPLES]
+        camera = [*(stored["cen"] - self.origin)[1:], stored["side"], stored["D"]]
+        eyes, joints = stored["ec"] - self.origin, stored["hb"] - self.origin
+        extras = np.concatenate([eyes.ravel(), [stored["er"]], joints.ravel(), chosen, camera])
+        return np.concatenate([(self.vertices(stored["B0"]) - self.origin).ravel(), extras])
+
+
+SCALE_EXAMPLES = ("jawOpen", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
+"""One action for each of the four action scales: mouth, eye region, left and right lid."""
+
+
+def scale_index(name: str) -> int:
+    if name.startswith("eyeBlink"):
+        return 2 if name.endswith("Left") else 3
+    return 0 if any(word in name for word in ("mouth", "jaw", "tongue")) else 1
+
+
+def fit(measures: np.ndarray, features: np.ndarray) -> dict[str, np.ndarray]:
+    """Principal components of the people and how their codes depend on the phenotype."""
+    mean = measures.mean(0)
+    weight = np.concatenate([np.ones(len(mean) - EXTRAS), EXTRA_WEIGHT])
+    left, singular, right = np.linalg.svd((measures - mean) * weight, full_matrices=False)
+    scale = singular[:IDENTITY_CODES] / np.sqrt(len(measures))
+    basis = right[:IDENTITY_CODES] * scale[:, None] / weight
+    codes = left[:, :IDENTITY_CODES] * np.sqrt(len(measures))
+    to_code = np.linalg.lstsq(features, codes, rcond=None)[0].T
+    rest = codes - features @ to_code.T
+    spread = np.linalg.cholesky(np.cov(rest.T) + 1e-4 * np.eye(IDENTITY_CODES))
+    return {"identity_mean": mean, "identity_basis": basis, "phenotype_to_code": to_code, "code_spread": spread}
+
+
+def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
+    """Identity codes ``(people, identity_codes)`` that come nearest to the measures of people."""
+    weight = np.concatenate([np.ones(measures.shape[1] - EXTRAS), EXTRA_WEIGHT])
+    basis = head.identity_basis.double().numpy() * weight
+    wanted = (measures - head.identity_mean.double().numpy()) * weight
+    return np.linalg.solve(basis @ basis.T, basis @ wanted.T).T
+
+
+def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
+    import json
+
+    base = world.Base.get()
+    reduction = Reduction(world, base)
+    persons = people(folder)
+    measures = np.stack([reduction.measure(person) for person in persons]).astype(np.float64)
+    features = np.stack([phenotype_features(person.description["phenotype"]) for person in persons])
+    fitted = fit(measures, features)
+    landmarks = np.array(json.load(open(f"{world.CACHE}/landmarks.json"))["idx"])
+    lids = [base.lid[side]["reg"] for side in "LR"]
+    position = {vertex: i for i, vertex in enumerate(reduction.skin_vertices)}
+    lids = [np.array([position[v] for v in lid if v in position]) for lid in lids]
+    longest = max(map(len, lids))
+    lids = np.stack([np.concatenate([lid, np.repeat(lid[:1], longest - len(lid))]) for lid in lids])
+    head = ParametricHead(
+        num_vertices=reduction.mesh_vertices,
+        num_triangles=len(reduction.triangles),
+        num_eye_vertices=len(reduction.eye_directions),
+        num_identity_codes=IDENTITY_CODES,
+        num_landmarks=len(landmarks),
+        num_lid_vertices=longest,
+        num_phenotype_features=features.shape[1],
+    )
+    rest = fitted["identity_mean"][:-EXTRAS].reshape(-1, 3)
+    centres = fitted["identity_mean"][-EXTRAS:][:6].reshape(2, 3)
+    radius = fitted["identity_mean"][-EXTRAS:][6]
+    middle = centres.mean(0)
+    eyes = np.concatenate([centre + reduction.eye_directions * radius * 3 for centre in centres])
+    joint_weights = np.concatenate([base.W5[reduction.skin_vertices]] + [
+        np.tile(np.eye(5)[4], (len(proxy.tri), 1)) for proxy in reduction.proxies
+    ])
+    actions = np.stack([reduction.vertices(base.fa_basis[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
+    tables = fitted | {
+        "action_basis": actions.reshape(len(ARKIT_ACTIONS), -1),
+        "action_scale_index": np.array([scale_index(name) for name in ARKIT_ACTIONS]),
+        "joint_weights": joint_weights,
+        "eye_directions": reduction.eye_directions,
+        "triangles": reduction.triangles.astype(np.int32),
+        "triangle_parts": reduction.parts.astype(np.uint8),
+        "position_codes": (np.concatenate([rest, eyes]) - middle) / 0.15,
+        "landmark_vertices": np.array([position[i] for i in landmarks]),
+        "lid_vertices": lids,
+    }
+    for name, table in tables.items():
+        buffer = getattr(head, name)
+        buffer.copy_(torch.from_numpy(np.asarray(table)).to(buffer.dtype))
+    return head, reduction
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"), help="identity codes of all people")
+    options = parser.parse_args()
+
+    import render as world
+
+    head, reduction = build(world, options.people)
+    head.half().save_pretrained(options.out)
+    head = ParametricHead.from_pretrained(options.out)
+    everyone = people(options.people) + people(options.people, held_out=True)
+    codes = codes_of(head, np.stack([reduction.measure(person) for person in everyone])).astype(np.float32)
+    options.codes.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(options.codes, **{person.path.stem: code for person, code in zip(everyone, codes, strict=True)})
+
+
+if __name__ == "__main__":
+    main()

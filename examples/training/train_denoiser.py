@@ -1,0 +1,88 @@
+"""Step 2 of imagining: the denoiser and its attribute words, on the latents of rendered heads. Frozen afterwards.
+
+    python -m examples.training.train_denoiser --people DIR --out .train/denoiser
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from imagineid_sdk.face.identity import WORDS
+from imagineid_sdk.imagining.semantic import WordEmbedder
+
+from examples.training.checkpoints import Run
+from examples.training.prepare_people import Prepared, prepared
+
+FORGET_WORD, FORGET_ALL = 0.15, 0.1
+"""Share of words, and of whole descriptions, that are hidden, so that any subset can be given."""
+DENOISER = {
+    "sample_size": 16,
+    "in_channels": 16,
+    "out_channels": 16,
+    "layers_per_block": 1,
+    "block_out_channels": (128, 192),
+    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    "cross_attention_dim": 128,
+    "attention_head_dim": 4,
+    "norm_num_groups": 16,
+}
+
+
+def word_indices(words: WordEmbedder, person: Prepared) -> list[int]:
+    described = person.identity.words()
+    if random.random() < FORGET_ALL:
+        return words.index({})
+    return words.index({slot: None if random.random() < FORGET_WORD else word for slot, word in described.items()})
+
+
+def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+    """Straight line from latents (time 0) to noise (time 1); rectified flow, arXiv 2209.03003."""
+    time = time[:, None, None, None]
+    return (1 - time) * latents + time * noise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
+    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--out", type=Path, default=Path(".train/denoiser"))
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=8e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    denoiser = UNet2DConditionModel(**DENOISER).to(memory_format=torch.channels_last)
+    words = WordEmbedder({slot: list(known) for slot, known in WORDS.items()})
+    parameters = [*denoiser.parameters(), *words.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    run = Run(options.out, {"denoiser": denoiser, "words": words}, optimizer, options.minutes)
+    random.seed(options.seed + run.step)
+    torch.manual_seed(options.seed + run.step)
+    persons = prepared(options.prepared, options.people, options.codes)
+    while run.progress < 1:
+        run.learning_rate(options.learning_rate)
+        chosen = random.choices(persons, k=options.batch)
+        latents = torch.stack([torch.from_numpy(random.choice(person.latents)).float() for person in chosen])
+        tokens = words(torch.tensor([word_indices(words, person) for person in chosen]))
+        noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.3).sigmoid()
+        mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            velocity = denoiser(mixed, time * 1000, tokens).sample
+        loss = (velocity.float() - (noise - latents)).square().mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        run.after_step({"velocity": loss.detach()})
+    run.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What the listening stages are trained on: for every utterance of a corpus its sound as the SDK hears it.
+
+    python -m examples.training.voices.features corpus/espeak corpus/recorded
+
+adds `view_*.npy` to each corpus: speech features, log-mel and prosody of two degraded copies of every utterance, and
+per frame the viseme and the mouth actions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from examples.training.voices import augment, corpus, phones
+from imagineid_sdk.listening.mel import log_mel
+from imagineid_sdk.listening.prosody import analyse_prosody
+from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, SpeechEncoder, num_features
+
+WEIGHTS = Path(__file__).parents[3] / "imagineid_sdk" / "weights" / "tiny"
+_BACKGROUNDS = 120
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Views:
+    """Utterances of a corpus end to end at 50 Hz: `edges[i]:edges[i + 1]` is utterance `picked[i]`, then backgrounds.
+
+    features (N, 384) float16; mel (2, 2 N, 80) float16; speech, loudness, pitch (2, N); visemes (N,) int8;
+    actions (N, A) float16. The first axis of mel and prosody: the two degraded copies; features are of copy 0.
+    """
+
+    picked: np.ndarray
+    edges: np.ndarray
+    features: np.ndarray
+    mel: np.ndarray
+    speech: np.ndarray
+    loudness: np.ndarray
+    pitch: np.ndarray
+    visemes: np.ndarray
+    actions: np.ndarray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", type=Path, nargs="+")
+    parser.add_argument("--share", type=float, default=1.0, help="of the utterances to take, drawn at random")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    encoder = SpeechEncoder.from_pretrained(WEIGHTS / "speech_encoder", torch_dtype=torch.float32).eval()
+    for folder in options.corpora:
+        rng = np.random.default_rng(options.seed)
+        utterances = corpus.load(folder)
+        picked = np.flatnonzero(rng.uniform(size=len(utterances)) < options.share)
+        views = make_views([utterances[i] for i in picked], picked, encoder, rng)
+        for name, value in vars(views).items():
+            np.save(folder / f"view_{name}.npy", value)
+        _logger.info("%s: %d frames", folder, len(views.visemes))
+
+
+def load_views(folder: Path) -> Views:
+    """The views of one corpus, mapped from disk."""
+    names = Views.__dataclass_fields__
+    return Views(**{name: np.load(folder / f"view_{name}.npy", mmap_mode="r") for name in names})
+
+
+def make_views(
+    utterances: list[corpus.Utterance], picked: np.ndarray, encoder: SpeechEncoder, rng: np.random.Generator
+) -> Views:
+    """Two copies of every utterance, then `_BACKGROUNDS` clips of noise, hum and music without any speech."""
+    names = [name for name in Views.__dataclass_fields__ if name not in ("picked", "edges")]
+    columns: dict[str, list] = {name: [] for name in names}
+    lengths = []
+    jobs = [(u.samples, u.sounds) for u in utterances]
+    jobs += [(np.zeros(int(rng.uniform(2, 6) * 16_000), np.float32), []) for _ in range(_BACKGROUNDS)]
+    for number, (samples, sounds) in enumerate(jobs):
+        frames = num_features(len(samples))
+        clean = np.pad(samples, (0, frames * SAMPLES_PER_FEATURE - len(samples)))
+        copies = [_copy(clean, bool(sounds), rng) for _ in range(2)]
+        tracks = [analyse_prosody(copy) for copy in copies]
+        columns["features"].append(encoder.encode(copies[0]).numpy().astype(np.float16))
+        mel = log_mel(torch.from_numpy(np.stack(copies))).transpose(1, 2).numpy().astype(np.float16)
+        columns["mel"].append(mel)
+        for name in ("speech", "loudness", "pitch"):
+            columns[name].append(np.stack([getattr(track, name) for track in tracks]).astype(np.float16))
+        columns["visemes"].append(phones.viseme_frames(sounds, frames).astype(np.int8))
+        columns["actions"].append(phones.action_frames(sounds, frames).astype(np.float16))
+        lengths.append(frames)
+        if number % 200 == 0:
+            _logger.info("%d of %d", number, len(jobs))
+    wide = {
+        name: np.concatenate(parts, axis=1 if name in ("mel", "speech", "loudness", "pitch") else 0)
+        for name, parts in columns.items()
+    }
+    return Views(picked=picked, edges=np.concatenate([[0], np.cumsum(lengths)]), **wide)
+
+
+def _copy(clean: np.ndarray, has_speech: bool, rng: np.random.Generator) -> np.ndarray:
+    if not has_speech:
+        return augment.background(len(clean), rng) * np.float32(10 ** (rng.uniform(-60, -12) / 20))
+    if rng.uniform() < 0.3:
+        return clean * np.float32(10 ** (rng.uniform(-20, 0) / 20))
+    return augment.degrade(clean, rng)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""Drawing a person: body, face shape, skin, hair, eyes, brows, beard, clothes. Everything follows from the seed."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+import numpy as np
+
+from .assets import EYELASHES
+from .head import Head
+
+Skin = tuple[tuple[str, float], tuple[str, float]]
+ANCESTRIES = ("african", "asian", "caucasian")
+SHAVED = ("bald", "buzz")  # hair styles painted on the scalp
+
+# Linear RGB.
+HAIR_COLORS = {
+    "black": (0.018, 0.014, 0.012), "dark": (0.045, 0.026, 0.016), "brown": (0.10, 0.055, 0.030),
+    "light": (0.20, 0.115, 0.06), "blonde": (0.46, 0.31, 0.15), "ash": (0.33, 0.26, 0.18), "red": (0.17, 0.058, 0.025),
+    "grey": (0.36, 0.35, 0.34), "white": (0.52, 0.52, 0.51),
+}  # fmt: skip
+# Texture of each eye colour. Dark brown is the light brown one, tinted in the shader.
+EYE_TEXTURES = {
+    "brownlight": "brownlight_eye", "blue": "blue_eye", "bluegreen": "bluegreen_eye", "green": "green_eye",
+    "grey": "grey_eye", "ice": "ice_eye", "lightblue": "lightblue_eye", "brown": "brownlight_eye",
+}  # fmt: skip
+CAUCASIAN_EYES = {
+    "brownlight": 0.2, "brown": 0.2, "blue": 0.15, "bluegreen": 0.12, "green": 0.13, "grey": 0.08, "lightblue": 0.08,
+    "ice": 0.04,
+}  # fmt: skip
+
+# Spread of the random local shapes, by the part of the face that a local change begins with.
+LOCAL_SPREAD = {
+    "eye": 0.42, "head": 0.5, "neck": 0.35, "forehead": 0.6, "eyebrows": 0.38, "ear": 0.7, "mouth": 0.75, "nose": 0.8,
+    "chin": 0.8, "cheek": 0.8,
+}  # fmt: skip
+# These deform beyond what people look like, or fight with the eyes and the mouth.
+LOCAL_UNUSED = (
+    "head-angle", "head-trans", "neck-trans", "neck-double", "nose-trans-out", "mouth-trans-out", "head-age",
+    "head-fat", "forehead-nubian", "eye-push", "eye-trans-out", "mouth-angles", "mouth-scale-depth", "chin-prognathism",
+)  # fmt: skip
+FEMALE_BIAS = {
+    "eye-scale-incr": 0.16, "nose-scale-horiz-incr": -0.15, "nose-volume-incr": -0.25, "chin-width-incr": -0.22,
+    "chin-bones-incr": -0.2, "chin-jaw-drop-incr": -0.15, "mouth-lowerlip-volume-incr": 0.22,
+    "mouth-upperlip-volume-incr": 0.25, "mouth-upperlip-height-incr": 0.12, "eyebrows-trans-up": 0.22,
+    "eyebrows-trans-forward": -0.3, "neck-scale-horiz-incr": -0.2, "cheek-bones-incr": 0.12,
+    "mouth-scale-horiz-incr": -0.08, "head-scale-horiz-incr": -0.05, "forehead-trans-forward": 0.1,
+}  # fmt: skip
+MALE_BIAS = {"eye-scale-incr": 0.06, "eyebrows-trans-up": 0.05}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Everything fixed about a person. Colours are linear RGB, but for the shirt's, which is as displayed, 0..1.
+
+    phenotype: anny's macro values 0..1 (gender 0 male .. 1 female; age 1/3 child .. 2/3 young adult .. 1 old);
+    local: local change -> -1..1; skin: two (texture, share); rest: actions of the resting face; beard: 0 none .. 1;
+    lip_amount: lipstick 0..1; shirt_tint: 0 the texture's own colour .. 1 the shirt's.
+    """
+
+    seed: int
+    phenotype: dict[str, float]
+    local: dict[str, float]
+    skin: Skin
+    tone: np.ndarray
+    hair: str
+    hair_color: np.ndarray
+    brow: str
+    brow_color: np.ndarray
+    eye: str
+    iris_brightness: float
+    lash: str
+    lash_gain: float
+    clothes: str
+    shirt: np.ndarray
+    shirt_tint: float
+    beard: float
+    lip_color: np.ndarray
+    lip_amount: float
+    blush: float
+    rest: dict[str, float]
+
+    @property
+    def shaved(self) -> bool:
+        return self.hair in SHAVED
+
+    def to_dict(self) -> dict:
+        """json-able."""
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+
+def random_person(
+    head: Head, seed: int, *, gender: float | None = None, age: float | None = None, ancestry: str | None = None
+) -> Person:
+    """gender: 0 male .. 1 female; age: anny's 0.36 .. 1; ancestry: the largest of a mixture; None: drawn."""
+    rng = np.random.default_rng(seed)
+    phenotype = _phenotype(rng, gender, age, ancestry)
+    local = _local_shapes(rng, head, phenotype)
+    female, years, dark = phenotype["gender"] > 0.5, phenotype["age"], phenotype["african"]
+    skin = _skin_textures(rng, head, female, years, dark)
+    tone = _skin_tone(rng, dark)
+    hair = _hair_style(rng, female, years, dark)
+    hair_color, brow_color = _hair_color(rng, phenotype)
+    light_eyed = phenotype["caucasian"] > 0.5
+    eyes = _choose(rng, CAUCASIAN_EYES) if light_eyed else "brown"
+    iris_brightness = 1.0 if light_eyed else float(rng.uniform(0.5, 0.85))
+    brows = _brows(rng, female, years)
+    flat_brows = brows in ("eyebrow001", "eyebrow009", "eyebrow006")
+    local["eyebrows-angle-up"] = local.get("eyebrows-angle-up", 0) + (0.20 if flat_brows else 0.45)
+    clothes = _clothes(rng, female, years)
+    shirt = np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.75), rng.uniform(0.15, 0.9)))
+    beard = (
+        0.0 if female or years < 0.62 else float(rng.choice([0, 0, rng.uniform(0.15, 0.45), rng.uniform(0.45, 0.85)]))
+    )
+    lashes = str(rng.choice(EYELASHES)) if female else "eyelashes01"
+    shirt_tint = float(rng.uniform(0.5, 1))
+    rng.integers(1 << 30)
+    return Person(
+        seed, phenotype, local, skin, tone, hair, hair_color, brows, brow_color, eyes, iris_brightness, lashes,
+        lash_gain=1.0 if female else 0.55,
+        clothes=clothes,
+        shirt=shirt.astype(np.float32),
+        shirt_tint=0.0 if "elegant" in clothes else shirt_tint,
+        beard=beard,
+        lip_color=(np.array([0.62, 0.10, 0.14]) * float(rng.uniform(0.6, 1.2))).astype(np.float32),
+        lip_amount=float(rng.choice([0, rng.uniform(0.1, 0.6)])) if female and years > 0.6 else 0.0,
+        blush=float(rng.uniform(0, 0.5)),
+        rest={
+            "browInnerUp": float(rng.uniform(0.12, 0.32)),
+            "browDown": -float(rng.uniform(0.05, 0.18)),
+            "mouthSmile": float(rng.uniform(0, 0.12)),
+        },
+    )  # fmt: skip
+
+
+def _choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
+    p = np.array(list(weights.values()))
+    return str(rng.choice(list(weights), p=p / p.sum()))
+
+
+def _phenotype(rng, gender: float | None, age: float | None, ancestry: str | None) -> dict[str, float]:
+    if gender is None:
+        gender = float(rng.choice([rng.uniform(0, 0.12), rng.uniform(0.88, 1)]))
+    if age is None:
+        bands = [rng.uniform(0.36, 0.55), rng.uniform(0.6, 0.8), rng.uniform(0.6, 0.8), rng.uniform(0.8, 1)]
+        age = float(rng.choice(bands))
+    if ancestry is None:
+        mixture = rng.dirichlet([0.35] * 3)
+    else:
+        mixture = rng.dirichlet([0.3] * 3) * 0.25
+        mixture[ANCESTRIES.index(ancestry)] += 0.75
+    return {
+        "gender": gender,
+        "age": age,
+        "muscle": rng.uniform(0.3, 0.55) if gender > 0.5 else rng.uniform(0.4, 0.7),
+        "weight": float(np.clip(rng.normal(0.5, 0.14), 0.2, 0.9)),
+        "height": 0.5,
+        "proportions": rng.uniform(0.2, 0.6) if age > 0.9 else rng.uniform(0, 0.45),
+        "cupsize": 0.4,
+        "firmness": 0.5,
+        **dict(zip(ANCESTRIES, (float(share) for share in mixture), strict=True)),
+    }
+
+
+def _local_shapes(rng, head: Head, phenotype: dict[str, float]) -> dict[str, float]:
+    female = phenotype["gender"] > 0.5
+    bias = FEMALE_BIAS if female else MALE_BIAS
+    adult = min(1.0, max(0.3, (phenotype["age"] - 0.3) / 0.3))
+    local = {}
+    for change in head.local_changes:
+        side, name = (change[:2], change[2:]) if change[:2] in ("l-", "r-") else ("", change)
+        area = name.split("-")[0]
+        if area not in LOCAL_SPREAD or any(word in change for word in LOCAL_UNUSED) or side == "r-":
+            continue
+        value = float(np.clip(rng.normal(0, 0.3), -0.75, 0.75)) * LOCAL_SPREAD[area]
+        if any(word in change for word in ("flaring", "nostrils", "septum")):
+            value *= 0.35
+        if female and area in ("chin", "eyebrows", "nose", "neck", "forehead"):
+            value *= 0.7
+        local[change] = value + bias.get(name, 0.0) * adult
+        if side == "l-":  # faces are nearly symmetric
+            local["r-" + name] = local[change] + float(rng.normal(0, 0.04))
+    local["head-fat-incr"] = float(np.clip(rng.normal(0, 0.15), -0.25, 0.35))
+    return local
+
+
+def _skin_textures(rng, head: Head, female: bool, age: float, dark: float) -> Skin:
+    """Two textures that suit the person best, with a random part in it, and their shares."""
+    by_age = {
+        "young": max(0, 1 - max(0, age - 0.68) / 0.17),
+        "middleage": max(0, 1 - abs(age - 0.85) / 0.17),
+        "old": max(0, 1 - max(0, 0.98 - age) / 0.15) if age > 0.8 else 0,
+    }
+    sex = "female" if female else "male"
+    names = [name for name in head.assets.skin_names() if name.split("_")[2] == sex]
+    scores = []
+    for name in names:
+        band, shade = name.split("_")[:2]
+        fit = by_age[band] * (dark if shade == "darkskinned" else 1 - dark)
+        scores.append(max(fit, 1e-9) ** 1.5 * rng.uniform(0.05, 1))
+    first, second = np.argsort(scores)[::-1][:2]
+    share = float(scores[first] / (scores[first] + scores[second] + 1e-9))
+    return (names[first], share), (names[second], 1 - share)
+
+
+def _skin_tone(rng, dark: float) -> np.ndarray:
+    """A factor on the texture, linear RGB."""
+    hue, level = np.exp(rng.normal(0, [0.05, 0.05, 0.06])), np.exp(rng.normal(0, 0.10))
+    light = np.array([0.97, 0.90, 0.85]) * rng.uniform(0.80, 1.0)
+    return (hue * level * (light * (1 - dark) + np.array([0.95, 1.0, 1.03]) * dark)).astype(np.float32)
+
+
+def _hair_style(rng, female: bool, age: float, dark: float) -> str:
+    if dark > 0.5:
+        if female:
+            return _choose(rng, {"afro01": 2.5, "ponytail01": 2, "braid01": 1, "bob01": 1, "buzz": 0.4})
+        return _choose(rng, {"afro01": 2, "short01": 1.5, "buzz": 2, "bald": 0.5, "short04": 1})
+    if female:
+        return _choose(
+            rng,
+            {
+                "bob01": 2.2,
+                "bob02": 2.2,
+                "braid01": 1.6,
+                "long01": 2.2,
+                "ponytail01": 1.6,
+                "short03": 0.8,
+                "short01": 0.15,
+            },
+        )
+    bald = 0.25 + (age > 0.85)
+    return _choose(
+        rng,
+        {
+            "short01": 2.5, "short02": 2.5, "short03": 0.8, "short04": 2.5, "bald": bald, "buzz": 0.5,
+            "ponytail01": 0.15, "long01": 0.15,
+        },
+    )  # fmt: skip
+
+
+def _hair_color(rng, phenotype: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Of hair and of brows: grey with age."""
+    if phenotype["caucasian"] > 0.5:
+        weights = {"black": 0.5, "dark": 2, "brown": 3, "light": 2, "blonde": 2, "ash": 1.2, "red": 0.8}
+    elif phenotype["asian"] > 0.5:
+        weights = {"black": 4, "dark": 2, "brown": 0.4}
+    else:
+        weights = {"black": 4, "dark": 1.5}
+    color = np.array(HAIR_COLORS[_choose(rng, weights)])
+    color = color * np.exp(rng.normal(0, 0.12, 3) * 0.4 + rng.normal(0, 0.15))
+    brow = np.minimum(color * 0.5, [0.085, 0.055, 0.036])
+    age = phenotype["age"]
+    if age > 0.84:
+        grey = float(np.clip((age - 0.84) / 0.12 * rng.uniform(0.3, 1.2), 0, 1))
+        color = color * (1 - grey) + np.array(HAIR_COLORS[str(rng.choice(["grey", "white"]))]) * grey
+        brow = brow * (1 - grey * 0.6) + np.array([0.15, 0.14, 0.135]) * grey * 0.6
+    return color.astype(np.float32), brow.astype(np.float32)
+
+
+def _brows(rng, female: bool, age: float) -> str:
+    return _choose(
+        rng,
+        {
+            "eyebrow001": 4, "eyebrow012": 2, "eyebrow008": 1.2, "eyebrow004": 0.8, "eyebrow010": 1, "eyebrow011": 0.8,
+            "eyebrow006": 0.5 if female and age > 0.8 else 0, "eyebrow009": 0 if female else 1.5,
+        },
+    )  # fmt: skip
+
+
+def _clothes(rng, female: bool, age: float) -> str:
+    if female:
+        names = ["female_casualsuit01", "female_elegantsuit01", "male_casualsuit06", "male_casualsuit04"]
+    else:
+        names = [
+            "male_casualsuit02", "male_casualsuit04", "male_casualsuit06", "male_elegantsuit01", "male_casualsuit03",
+            "male_casualsuit05",
+        ]  # fmt: skip
+    choice = str(rng.choice(names))
+    return str(rng.choice(["male_casualsuit04", "male_casualsuit06", "female_casualsuit01"])) if age < 0.55 else choice

@@ -1,0 +1,24 @@
+// Every visible surface: passes position, normal, texture coordinate and baked attributes on, and projects into the shadow map.
+in vec3 position;
+in vec3 normal;
+in vec2 uv;
+in vec4 attributes;      // meaning depends on the surface, see renderer.py
+
+uniform mat4 view_projection;
+uniform mat4 light_projection;
+
+out vec3 v_position;
+out vec3 v_normal;
+out vec2 v_uv;
+out vec4 v_attributes;
+out vec3 v_shadow;
+
+void main() {
+    v_position = position;
+    v_normal = normal;
+    v_uv = uv;
+    v_attributes = attributes;
+    vec4 s = light_projection * vec4(position, 1);
+    v_shadow = s.xyz * 0.5 + 0.5;
+    gl_Position = view_projection * vec4(position, 1);
+}

@@ -1,0 +1,44 @@
+"""ImagineID SDK: from one audio clip, and no photo of anyone, a talking face.
+
+    from imagineid_sdk import ImagineIDPipeline
+    pipe = ImagineIDPipeline.from_pretrained()
+    pipe("speech.wav", seed=7).save("talk.mp4")
+
+Importing the package is cheap: torch and diffusers load when the first name that needs them is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .audio import AudioClip, load_audio
+    from .errors import ImagineIDError
+    from .face.identity import Identity
+    from .face.motion import FaceMotion
+    from .listening.profile import VoiceProfile
+    from .pipeline import ImaginedFace, ImagineIDOutput, ImagineIDPipeline
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.identity",
+    "FaceMotion": "face.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "pipeline",
+    "ImagineIDOutput": "pipeline", "ImagineIDPipeline": "pipeline",
+}  # fmt: skip
+
+__all__ = [
+    "AudioClip", "FaceMotion", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline", "ImaginedFace",
+    "VoiceProfile", "__version__", "load_audio",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

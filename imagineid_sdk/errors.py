@@ -1,0 +1,80 @@
+"""Everything the SDK raises on purpose.
+
+Each message says what was wrong, what was expected and what to do about it. Catch `ImagineIDError` for all of them;
+where Python already has a word for the kind of mistake (`ValueError`, `FileNotFoundError`, `ImportError`), the error is
+one of those too, so code that knows nothing of this package still handles it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AudioError",
+    "AudioNotFoundError",
+    "GenerationCancelled",
+    "HubError",
+    "IdentityFileError",
+    "ImagineIDError",
+    "MissingExtraError",
+    "ModelError",
+    "OptionError",
+    "VideoError",
+    "WeightsError",
+]
+
+
+class ImagineIDError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class AudioError(ImagineIDError, ValueError):
+    """The sound that was given can't be used: unreadable, empty, too short, or holding impossible samples."""
+
+
+class AudioNotFoundError(AudioError, FileNotFoundError):
+    """No file lies at the path that was given as the sound."""
+
+
+class VideoError(ImagineIDError):
+    """The video or picture can't be written: a bad path, unusable frames, or an encoder that gave up."""
+
+
+class OptionError(ImagineIDError, ValueError):
+    """An option has a value outside its range, or options contradict each other."""
+
+
+class ModelError(ImagineIDError):
+    """A model can't be found, read or put together."""
+
+
+class WeightsError(ModelError):
+    """A weights file is missing, damaged, or does not fit the network that it is for."""
+
+
+class HubError(ModelError):
+    """The Hub could not deliver a model: offline, no such repository or revision, or no access to it."""
+
+
+class IdentityFileError(ImagineIDError, ValueError):
+    """A saved identity can't be read: not an identity file, damaged, or made for another model."""
+
+
+class MissingExtraError(ImagineIDError, ImportError):
+    """A feature needs a package that the core installation leaves out.
+
+    `feature` says what was asked for ("the Gradio app"), `extra` names the group of packages that brings it ("app").
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(feature, extra)
+        self.feature = feature
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return (
+            f"{self.feature} needs packages that the core installation leaves out. "
+            f"Install them with: pip install 'imagineid-sdk[{self.extra}]'"
+        )
+
+
+class GenerationCancelled(ImagineIDError):
+    """The caller stopped a run before its end; nothing of it was kept."""

@@ -1,0 +1,189 @@
+"""Who is imagined: the identity code of the head, attributes in words and colours, and the face once it was made.
+
+A voice decides sex, age and build as far as it can be heard; the seed samples the rest. Ancestry is never taken from
+a voice: it is drawn from a uniform prior.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import IdentityFileError, OptionError
+
+GENDERS = ("male", "female")
+AGES = ("child", "teenager", "young", "middle-aged", "old")
+AGE_LIMITS = (13, 20, 35, 60)
+"""Years at which the next word of ``AGES`` begins."""
+SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
+SKIN_LIMITS = (0.28, 0.40, 0.51, 0.61, 0.70)
+"""Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
+HAIRS = (
+    "afro", "bob", "fringe", "braid", "long", "tied back", "short", "tousled", "side-swept", "spiky", "bald", "buzz cut",
+)  # fmt: skip
+HAIR_COLORS = ("black", "dark brown", "brown", "light brown", "blonde", "ash", "red", "grey", "white")
+EYE_COLORS = ("brown", "hazel", "blue", "blue-green", "green", "grey", "light blue", "ice")
+BEARDS = ("none", "stubble", "beard")
+CLOTHES = ("striped top", "blouse", "sports shirt", "polo", "jersey", "hoodie", "t-shirt", "suit")
+COLORS: dict[str, tuple[float, float, float]] = {
+    "black": (0.08, 0.08, 0.08), "white": (0.92, 0.92, 0.92), "grey": (0.5, 0.5, 0.5), "red": (0.7, 0.15, 0.15),
+    "orange": (0.85, 0.5, 0.2), "yellow": (0.85, 0.8, 0.3), "green": (0.25, 0.55, 0.25), "teal": (0.3, 0.65, 0.6),
+    "blue": (0.2, 0.3, 0.65), "purple": (0.5, 0.3, 0.6), "pink": (0.85, 0.6, 0.68), "brown": (0.4, 0.28, 0.2),
+}  # fmt: skip
+WORDS: dict[str, tuple[str, ...]] = {
+    "gender": GENDERS, "age": AGES, "skin": SKINS, "hair": HAIRS, "hair_color": HAIR_COLORS, "eye_color": EYE_COLORS,
+    "beard": BEARDS, "clothes": CLOTHES, "clothes_color": tuple(COLORS),
+}  # fmt: skip
+"""The attribute words, one slot each, in the order in which the semantic adapter reads them."""
+NUMBERS = 16
+"""Length of ``Identity.numbers()``."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One imagined person. Nothing in it comes from a real face.
+
+    Attributes:
+        code: ``(96,)`` float32, the shape of the head.
+        gender: 0 male .. 1 female.
+        age: years.
+        build: 0 slim .. 1 heavy.
+        ancestry: shares of MakeHuman's three base shapes (african, asian, caucasian); they sum to 1.
+        hair, hair_color, eye_color, beard, clothes: words of ``WORDS``.
+        hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
+        seed: what was sampled with it.
+        reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
+    """
+
+    code: np.ndarray
+    gender: float
+    age: float
+    build: float
+    ancestry: tuple[float, float, float]
+    hair: str
+    hair_color: str
+    eye_color: str
+    beard: str
+    clothes: str
+    hair_rgb: tuple[float, float, float]
+    skin_rgb: tuple[float, float, float]
+    clothes_rgb: tuple[float, float, float]
+    seed: int
+    reference: np.ndarray | None = None
+
+    def words(self) -> dict[str, str]:
+        """The attribute of every slot of ``WORDS``."""
+        return {
+            "gender": GENDERS[self.gender > 0.5],
+            "age": AGES[int(np.searchsorted(AGE_LIMITS, self.age, side="right"))],
+            "skin": skin_word(self.skin_rgb),
+            "hair": self.hair,
+            "hair_color": self.hair_color,
+            "eye_color": self.eye_color,
+            "beard": self.beard,
+            "clothes": self.clothes,
+            "clothes_color": nearest_color(self.clothes_rgb),
+        }
+
+    def numbers(self) -> np.ndarray:
+        """What words are too coarse for, ``(NUMBERS,)`` float32 around -1..1: the semantic adapter reads it with the
+        code."""
+        values = [self.gender * 2 - 1, (age_parameter(self.age) - 0.7) * 4, self.build * 2 - 1]
+        values += [share * 2 - 1 for share in self.ancestry]
+        values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
+        values += [BEARDS.index(self.beard) - 1.0]
+        return np.array(values, np.float32)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a safetensors file (no pickle) that ``Identity.load`` and ``pipe(identity=...)`` read. Atomic."""
+        from safetensors.numpy import save
+
+        path = Path(path)
+        tensors = {"code": self.code.astype(np.float32)}
+        if self.reference is not None:
+            tensors["reference"] = self.reference.astype(np.float16)
+        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "reference")}
+        content = save(tensors, metadata={"format": "imagineid-identity-1", "identity": json.dumps(fields)})
+        if not path.parent.is_dir():
+            raise IdentityFileError(f"Cannot save the identity to {path}: the folder {path.parent} does not exist.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Identity:
+        """Read what ``save`` wrote.
+
+        Raises:
+            IdentityFileError: missing, not a safetensors file, or not an identity.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not Path(path).is_file():
+            raise IdentityFileError(f"No identity file at {path}. Save one with out.identity.save('{path}').")
+        try:
+            with safe_open(path, framework="np") as file:
+                fields = json.loads(file.metadata()["identity"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise IdentityFileError(
+                f"{path} is not an identity file ({error}). Expected a .safetensors file written by Identity.save()."
+            ) from error
+        for name in ("ancestry", "hair_rgb", "skin_rgb", "clothes_rgb"):
+            fields[name] = tuple(fields[name])
+        return cls(code=tensors["code"], reference=tensors.get("reference"), **fields)
+
+    def without_face(self) -> Identity:
+        """The same person before the face was made."""
+        return replace(self, reference=None)
+
+
+def age_parameter(years: float) -> float:
+    """MakeHuman's age parameter: 1/3 at 10 years, 2/3 at 25, 1 at 90."""
+    return float(np.interp(years, [1, 10, 25, 90], [0, 1 / 3, 2 / 3, 1]))
+
+
+def age_in_years(parameter: float) -> float:
+    """Inverse of ``age_parameter``."""
+    return float(np.interp(parameter, [0, 1 / 3, 2 / 3, 1], [1, 10, 25, 90]))
+
+
+def phenotype_features(gender: float, parameter: float, build: float, ancestry) -> np.ndarray:
+    """Features ``(12,)`` of ``ParametricHead.mean_code``; ``parameter`` is MakeHuman's age parameter."""
+    age = (parameter - 0.7) * 4
+    sex = gender * 2 - 1
+    african, asian, caucasian = ancestry
+    return np.array(
+        [1, sex, age, age * age, sex * age, build * 2 - 1, african, asian, caucasian, sex * african, sex * asian,
+         (build * 2 - 1) * sex], np.float64,
+    )  # fmt: skip
+
+
+def skin_word(rgb: tuple[float, float, float]) -> str:
+    """The word of ``SKINS`` for a mean face colour."""
+    luminance = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
+    return SKINS[int(np.searchsorted(SKIN_LIMITS, luminance, side="right"))]
+
+
+def nearest_color(rgb: tuple[float, float, float]) -> str:
+    """The word of ``COLORS`` that comes nearest to ``rgb``."""
+    return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLORS[name], rgb, strict=True)))
+
+
+def check_words(words: Mapping[str, str | None]) -> None:
+    """Raise OptionError for an attribute word that the model does not know."""
+    for slot, word in words.items():
+        if word is not None and word not in WORDS[slot]:
+            raise OptionError(f"{slot}={word!r} is not known. Choose one of: {', '.join(WORDS[slot])}.")

@@ -1,0 +1,162 @@
+"""Casting: from what a voice supports to one person, sampled with a seed.
+
+The prior is a table of the synthetic people of the training world: which hair, skin, eyes and clothes go with which
+sex, age and ancestry. A person is cast from it by the Gumbel trick, so that a small change of what was heard rarely
+changes who is imagined, and the same seed means the same person for two clips of one voice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+from ..errors import OptionError
+from .head import ParametricHead
+from .identity import COLORS, SKINS, WORDS, Identity, age_parameter, check_words, phenotype_features, skin_word
+
+LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes")
+AGE_WIDTH, SEX_WIDTH = 0.11, 0.25
+"""Widths of the kernel that picks similar people: of MakeHuman's age parameter and of gender."""
+CODE_SPREAD = 0.8
+"""Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What casting needs of a voice.
+
+    Attributes:
+        gender: probability that the speaker is female.
+        age, age_spread: years.
+        build, build_spread: 0 slim .. 1 heavy.
+        voice: unit embedding; places the person among those who fit, so that another voice is another person.
+    """
+
+    gender: float
+    age: float
+    age_spread: float
+    build: float
+    build_spread: float
+    voice: np.ndarray
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user sets instead of the voice and the seed; None leaves it to them.
+
+    Attributes:
+        gender: "male", "female" or 0 male .. 1 female.
+        age: years, 10 to 90.
+        hair, hair_color, eye_color, beard, clothes, clothes_color, skin: words of ``identity.WORDS``.
+    """
+
+    gender: str | float | None = None
+    age: float | None = None
+    hair: str | None = None
+    hair_color: str | None = None
+    eye_color: str | None = None
+    beard: str | None = None
+    clothes: str | None = None
+    clothes_color: str | None = None
+    skin: str | None = None
+
+    def __post_init__(self) -> None:
+        words = {slot: getattr(self, slot) for slot in (*LOOKS, "clothes_color", "skin")}
+        check_words(words)
+        if isinstance(self.gender, str):
+            check_words({"gender": self.gender})
+        elif self.gender is not None and not 0 <= self.gender <= 1:
+            raise OptionError(f"gender={self.gender} is out of range. Give 'male', 'female' or a number from 0 to 1.")
+        if self.age is not None and not 10 <= self.age <= 90:
+            raise OptionError(f"age={self.age} is out of range. The model knows people of 10 to 90 years.")
+
+
+class PeoplePrior(ModelMixin, ConfigMixin):
+    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 5)`` and colours ``(people, 9)``."""
+
+    @register_to_config
+    def __init__(self, num_people: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("factors", torch.zeros(num_people, 6))
+        self.register_buffer("looks", torch.zeros(num_people, len(LOOKS), dtype=torch.uint8))
+        self.register_buffer("colours", torch.zeros(num_people, 9))
+        self.lift = nn.Parameter(torch.zeros(()), requires_grad=False)  # diffusers asks the first parameter for dtype
+
+    def cast(self, head: ParametricHead, heard: Heard, wishes: Wishes, seed: int) -> Identity:
+        """The person whom ``seed`` picks among those who fit the voice and the wishes."""
+        random = np.random.default_rng(seed)
+        factors, colours = self.factors.float().numpy(), self.colours.float().numpy()
+        # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
+        coin, sex, age_noise, build_noise = random.uniform(), random.uniform(), random.normal(), random.normal()
+        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
+        codes = len(head.code_spread)
+        directions = random.normal(size=(codes, len(heard.voice)))
+        own = random.normal(size=codes)
+
+        female = _female(heard.gender, wishes.gender, coin)
+        age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
+        age = age if wishes.age is None else float(wishes.age)
+        build = float(np.clip(heard.build + heard.build_spread * 0.7 * build_noise, 0.2, 0.85))
+        gender = (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
+
+        distance = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2
+        distance = distance + ((factors[:, 1] - age_parameter(age)) / AGE_WIDTH) ** 2
+        person = int(np.argmax(noise["person"] - distance / 2))
+        dressed = int(np.argmax(noise["clothes"] - distance / 2))
+        ancestry = tuple(float(share) for share in factors[person, 3:] / factors[person, 3:].sum())
+        features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
+        # Half of what is free comes from the voice itself, half from the seed alone.
+        free = (directions @ heard.voice + own) / np.sqrt(2)
+        code = head.mean_code(features).numpy() + CODE_SPREAD * (head.code_spread.float().numpy() @ free)
+        words = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
+        words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
+        identity = Identity(
+            code=code.astype(np.float32), gender=float(gender), age=age, build=build, ancestry=ancestry, **words,
+            hair_rgb=_rgb(colours[person, 0:3]), skin_rgb=_rgb(colours[person, 3:6]),
+            clothes_rgb=_rgb(colours[dressed, 6:9]), seed=seed,
+        )  # fmt: skip
+        return self.edit(identity, wishes)
+
+    def edit(self, identity: Identity, wishes: Wishes) -> Identity:
+        """The same person with the wished looks; colours that belong to a word follow it."""
+        changes: dict = {slot: word for slot in LOOKS if (word := getattr(wishes, slot)) is not None}
+        if wishes.hair_color is not None:
+            changes["hair_rgb"] = self._typical("hair_color", wishes.hair_color, 0)
+        if wishes.clothes_color is not None:
+            changes["clothes_rgb"] = COLORS[wishes.clothes_color]
+        if wishes.skin is not None:
+            changes["skin_rgb"] = self._typical_skin(wishes.skin)
+        if identity.gender > 0.5 and wishes.beard is None and identity.beard != "none":
+            changes["beard"] = "none"
+        return replace(identity, **changes) if changes else identity
+
+    def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
+        chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)
+        return _rgb(self.colours[chosen, first : first + 3].float().mean(0).numpy())
+
+    def _typical_skin(self, word: str) -> tuple[float, float, float]:
+        colours = self.colours[:, 3:6].float().numpy()
+        chosen = [rgb for rgb in colours if skin_word(_rgb(rgb)) == word]
+        if not chosen:
+            raise OptionError(f"skin={word!r} is not among the people of this model. Try another of {SKINS}.")
+        return _rgb(np.mean(chosen, axis=0))
+
+
+def _female(heard: float, wished: str | float | None, coin: float) -> bool:
+    if isinstance(wished, str):
+        return wished == "female"
+    if wished is not None:
+        return wished > 0.5
+    # A clear voice decides; in between the seed does, in proportion.
+    certain = np.clip((heard - 0.5) * 4 + 0.5, 0, 1)
+    return bool(coin < certain)
+
+
+def _rgb(values) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

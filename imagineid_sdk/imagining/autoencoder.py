@@ -1,0 +1,138 @@
+"""The autoencoder of the latent diffusion model: RGBA heads to 16x smaller latents and back.
+
+The pictures carry their own matte. Colour is composed over mid grey, so that "nothing there" is zero in every
+channel, convolution padding included; the background is composed in afterwards and never generated.
+The decoder ends in a pixel-shuffle and has no normalisation layers: it is the per-frame cost of a video.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+IMAGE_CHANNELS = 4
+"""Red, green, blue over mid grey, and the matte; each in [-1, 1], the background exactly 0, 0, 0, -1."""
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a skip connection, without normalisation. ``(batch, channels, height, width)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)  # starts as the identity: deep stacks train without normalisation
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden + self.second(F.silu(self.first(F.silu(hidden))))
+
+
+class Encoder(nn.Module):
+    """``(batch, 4, 256, 256)`` -> mean and log-variance ``(batch, 2 * latent_channels, 16, 16)``."""
+
+    def __init__(self, latent_channels: int, channels: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(IMAGE_CHANNELS * 4, channels[0], 3, padding=1)]
+        for level, width in enumerate(channels):
+            layers += [ResidualBlock(width) for _ in range(blocks[level])]
+            if level + 1 < len(channels):
+                layers.append(nn.Conv2d(width, channels[level + 1], 4, stride=2, padding=1))
+        layers += [nn.SiLU(), nn.Conv2d(channels[-1], 2 * latent_channels, 3, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images)
+
+
+class Decoder(nn.Module):
+    """Latents ``(batch, latent_channels, 16, 16)`` -> images ``(batch, 4, 256, 256)``, level by level.
+
+    ``forward`` can hand the features of each level to ``blend``, which may replace them: that is where the
+    blending adapter lays the texture of the reference frame over what the latents say.
+    """
+
+    def __init__(self, latent_channels: int, channels: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(latent_channels, channels[0], 3, padding=1)
+        self.levels = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(width) for _ in range(blocks[level])))
+            for level, width in enumerate(channels)
+        )
+        self.ups = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after * 4, 3, padding=1), nn.PixelShuffle(2))
+            for before, after in zip(channels, channels[1:], strict=False)
+        )
+        self.last = nn.Conv2d(channels[-1], IMAGE_CHANNELS * 4, 3, padding=1)
+
+    def forward(self, latents: torch.Tensor, blend=None) -> torch.Tensor:
+        hidden = self.first(latents)
+        for level, blocks in enumerate(self.levels):
+            hidden = blocks(hidden)
+            if blend is not None:
+                hidden = blend(level, hidden)
+            if level < len(self.ups):
+                hidden = self.ups[level](hidden)
+        # The last layer stays in float32: bfloat16 has 8 bits of precision and would show as banding.
+        with torch.autocast(hidden.device.type, enabled=False):
+            pixels = F.conv2d(
+                F.silu(hidden.float()), self.last.weight.float(), self.last.bias.float(), padding=1
+            )
+        return F.pixel_shuffle(pixels, 2)
+
+
+class HeadAutoencoder(ModelMixin, ConfigMixin):
+    """Variational autoencoder of RGBA heads, 16 times smaller in each direction.
+
+    Args:
+        latent_channels: channels of the latents.
+        encoder_channels, encoder_blocks: width and residual blocks at 1/2, 1/4, 1/8 and 1/16 of the picture.
+        decoder_channels, decoder_blocks: the same for the decoder, from 1/16 up to 1/2.
+        latent_mean, latent_std: statistics of the training latents; ``encode`` and ``decode`` work on latents
+            of zero mean and unit variance per channel.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 16,
+        encoder_channels: tuple[int, ...] = (48, 96, 128, 192),
+        encoder_blocks: tuple[int, ...] = (1, 2, 2, 2),
+        decoder_channels: tuple[int, ...] = (160, 96, 48, 32),
+        decoder_blocks: tuple[int, ...] = (2, 2, 2, 1),
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(latent_channels, tuple(encoder_channels), tuple(encoder_blocks))
+        self.decoder = Decoder(latent_channels, tuple(decoder_channels), tuple(decoder_blocks))
+        self.register_buffer("latent_mean", torch.zeros(1, latent_channels, 1, 1))
+        self.register_buffer("latent_std", torch.ones(1, latent_channels, 1, 1))
+
+    def posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance of the latents, each ``(batch, latent_channels, height / 16, width / 16)``."""
+        mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(-12, 4)
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Most likely latents of ``images`` ``(batch, 4, height, width)``, scaled to unit variance."""
+        return (self.posterior(images)[0] - self.latent_mean) / self.latent_std
+
+    def decode(self, latents: torch.Tensor, blend=None) -> torch.Tensor:
+        """Images ``(batch, 4, 16 * height, 16 * width)`` in [-1, 1] of unit-variance ``latents``."""
+        return self.decoder(latents * self.latent_std + self.latent_mean, blend)
+
+
+def compose(images: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+    """Lay heads over a background.
+
+    Args:
+        images: ``(batch, 4, height, width)`` in [-1, 1], colour over mid grey and matte.
+        background: colours in [0, 1] that broadcast against ``(batch, 3, height, width)``.
+
+    Returns:
+        ``(batch, 3, height, width)`` in [0, 1].
+    """
+    colour, matte = images[:, :3] / 2 + 0.5, (images[:, 3:] / 2 + 0.5).clamp(0, 1)
+    return (colour + (1 - matte) * (background - 0.5)).clamp(0, 1)

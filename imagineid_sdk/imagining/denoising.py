@@ -1,0 +1,85 @@
+"""Denoising with adapters: one step, and the whole way from noise to latents.
+
+Rectified flow (arXiv 2209.03003): latents at time 0 and noise at time 1 lie on a straight line, the denoiser gives
+the velocity along it, and an estimate of the clean latents follows from any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ..face.identity import Identity
+from .blending import LatentBlend
+from .spatial import Residuals
+
+TIMESTEPS = 1000
+
+
+def describe_person(identity: Identity) -> torch.Tensor:
+    """What the semantic adapter reads, ``(codes + NUMBERS,)`` float32."""
+    return torch.cat([torch.from_numpy(identity.code).float(), torch.from_numpy(identity.numbers())])
+
+
+def add_residuals(first: Residuals | None, second: Residuals | None) -> Residuals | None:
+    """Sum of what two adapters add to the denoiser."""
+    if first is None or second is None:
+        return first or second
+    return [a + b for a, b in zip(first[0], second[0], strict=True)], first[1] + second[1]
+
+
+def denoise_once(
+    denoiser,
+    noisy: torch.Tensor,
+    time: torch.Tensor,
+    tokens: torch.Tensor,
+    spatial: Residuals | None,
+    blend: LatentBlend | None = None,
+) -> torch.Tensor:
+    """Estimate of the clean latents from noisy ones.
+
+    Args:
+        noisy: ``(frames, channels, 16, 16)``.
+        time: ``(frames,)`` in (0, 1].
+        tokens: ``(frames, tokens, width)``.
+        spatial: additions of the spatial adapter.
+        blend: what the blending adapter adds, and the reference that its mask lets through.
+    """
+    residuals = add_residuals(spatial, blend.residuals if blend else None)
+    skips, middle = residuals if residuals else (None, None)
+    velocity = denoiser(
+        noisy.contiguous(memory_format=torch.channels_last),
+        time * TIMESTEPS,
+        tokens,
+        down_block_additional_residuals=tuple(skips) if skips else None,
+        mid_block_additional_residual=middle,
+    ).sample
+    clean = noisy - time[:, None, None, None] * velocity.float()
+    if blend is not None:
+        clean = clean + blend.mask * (blend.latents.float() - clean)
+    return clean
+
+
+def denoise(
+    estimate: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    noise: torch.Tensor,
+    steps: int,
+    on_step: Callable[[int, torch.Tensor], None] | None = None,
+) -> torch.Tensor:
+    """Euler's method from noise to latents.
+
+    Args:
+        estimate: (noisy latents, time ``(frames,)``) -> estimate of the clean latents.
+        noise: ``(frames, channels, 16, 16)``.
+        steps: 1 jumps to the first estimate.
+        on_step: called with the step's index and the latents after it.
+    """
+    times = torch.linspace(1, 0, steps + 1, device=noise.device).tolist()
+    current = noise
+    for step, (time, following) in enumerate(zip(times, times[1:], strict=False)):
+        clean = estimate(current, torch.full((len(noise),), time, device=noise.device))
+        current = clean if following == 0 else clean + (current - clean) * (following / time)
+        if on_step is not None:
+            on_step(step, current)
+    return current

@@ -1,0 +1,60 @@
+"""Semantics: attribute words of the frozen base, and the adapter that turns a person into pseudo-words beside them.
+
+Textual inversion (arXiv 2208.01618) with an encoder: what words are too coarse for (the exact shape of a head, the
+exact colour of skin, hair and clothes) is expressed as extra tokens of the same space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+
+class WordEmbedder(ModelMixin, ConfigMixin):
+    """One token for each attribute slot; part of the frozen base. The first token of a slot means "not given".
+
+    Args:
+        vocabulary: slot -> its words.
+        width: length of a token.
+    """
+
+    @register_to_config
+    def __init__(self, vocabulary: Mapping[str, Sequence[str]], width: int = 128) -> None:
+        super().__init__()
+        self.offsets: dict[str, int] = {}
+        total = 0
+        for slot, words in vocabulary.items():
+            self.offsets[slot] = total
+            total += 1 + len(words)
+        self.tokens = nn.Embedding(total, width)
+
+    def index(self, words: Mapping[str, str | None]) -> list[int]:
+        """Token of every slot; slots that are missing or None are "not given"."""
+        indices = []
+        for slot, known in self.config.vocabulary.items():
+            word = words.get(slot)
+            indices.append(self.offsets[slot] + (0 if word is None else 1 + list(known).index(word)))
+        return indices
+
+    def forward(self, indices: torch.Tensor) -> torch.Tensor:
+        """``(batch, slots)`` int64 -> ``(batch, slots, width)``."""
+        return self.tokens(indices)
+
+
+class SemanticAdapter(ModelMixin, ConfigMixin):
+    """Identity code and numbers of a person -> pseudo-word tokens ``(batch, pseudo_words, width)``."""
+
+    @register_to_config
+    def __init__(self, inputs: int = 112, width: int = 128, pseudo_words: int = 8, hidden: int = 384) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
+            nn.Linear(hidden, pseudo_words * width),
+        )  # fmt: skip
+
+    def forward(self, person: torch.Tensor) -> torch.Tensor:
+        return self.layers(person).unflatten(-1, (self.config.pseudo_words, self.config.width))

@@ -1,0 +1,79 @@
+"""Second stage, content: what the mouth does to say these words, whoever says them and in whatever mood.
+
+A small convolutional head hears visemes in the frozen speech features; the frozen identity stage's embedding tells it
+which part of the sound is only the speaker. Visemes become mouth actions through the table in `visemes.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+from torch.nn import functional as F
+
+from imagineid_sdk.listening.profile import MOUTH_ACTIONS
+from imagineid_sdk.listening.visemes import VISEMES
+
+CONTEXT = 24
+"""Features on either side that influence a frame."""
+
+
+class ConvolutionBlock(nn.Module):
+    """Depthwise convolution over time and a mixing of channels, with a skip connection, (batch, frames, width)."""
+
+    def __init__(self, width: int, dilation: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.spread = nn.Conv1d(width, width, 5, padding=2 * dilation, dilation=dilation, groups=width)
+        self.mix_in = nn.Linear(width, 2 * width)
+        self.mix_out = nn.Linear(2 * width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.spread(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.mix_out(F.gelu(self.mix_in(hidden)))
+
+
+class ContentEncoder(ModelMixin, ConfigMixin):
+    """Speech features (batch, frames, 384) at 50 Hz and identity embedding (batch, E) -> viseme logits and actions.
+
+    Returns logits (batch, frames, 16) and mouth actions (batch, frames, len(MOUTH_ACTIONS)) in [0, 1].
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        feature_size: int = 384,
+        embedding_size: int = 128,
+        width: int = 192,
+        dilations: tuple[int, ...] = (1, 2, 4, 1),
+    ):
+        super().__init__()
+        self.feature_norm = nn.LayerNorm(feature_size)
+        self.project = nn.Linear(feature_size, width)
+        self.speaker = nn.Linear(embedding_size, 2 * width)
+        nn.init.zeros_(self.speaker.weight)
+        nn.init.zeros_(self.speaker.bias)
+        self.blocks = nn.ModuleList(ConvolutionBlock(width, dilation) for dilation in dilations)
+        self.norm = nn.LayerNorm(width)
+        self.visemes = nn.Linear(width, len(VISEMES))
+        self.actions = nn.Linear(width, len(MOUTH_ACTIONS))
+
+    def forward(self, features: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scale, shift = self.speaker(embedding)[:, None].chunk(2, dim=-1)
+        x = self.project(self.feature_norm(features)) * (1 + scale) + shift
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return self.visemes(x), torch.sigmoid(self.actions(x))
+
+
+@torch.no_grad()
+def hear_visemes(
+    encoder: ContentEncoder, features: torch.Tensor, embedding: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Viseme probabilities (frames, 16) and raw actions (frames, actions), float32, of features (frames, 384)."""
+    voice = torch.from_numpy(embedding).to(encoder.device, encoder.dtype)[None]
+    logits, actions = encoder(features.to(encoder.device, encoder.dtype)[None], voice)
+    return torch.softmax(logits[0].float(), dim=-1).cpu().numpy(), actions[0].float().cpu().numpy()

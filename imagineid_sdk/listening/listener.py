@@ -1,0 +1,101 @@
+"""`Listener`: one clip of a voice in, a `VoiceProfile` out.
+
+The stages run in the order in which they were trained: identity, content (told who speaks), emotion (told who speaks
+and what is said). Clips are read block by block: beyond the tracks of the result memory does not grow with length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid_sdk.listening import articulation, content
+from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
+from imagineid_sdk.listening.emotion import EmotionEncoder, clip_balance, emotion_inputs, hear_emotion
+from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity
+from imagineid_sdk.listening.profile import (
+    HEAD_SHAPE_SIZE,
+    MOUTH_ACTIONS,
+    ContentTrack,
+    ProsodyTrack,
+    VoiceProfile,
+)
+from imagineid_sdk.listening.prosody import analyse_prosody
+from imagineid_sdk.listening.speech_encoder import SpeechEncoder, num_features
+from imagineid_sdk.listening.visemes import VISEMES
+
+if TYPE_CHECKING:
+    from imagineid_sdk.audio import AudioClip
+
+_BLOCK = 2400  # features at once: 48 s, six windows of the speech encoder
+_SILENCE = VISEMES.index("SIL")
+
+
+class Listener:
+    """Hears who speaks, what the mouth does and in which mood, with four frozen networks."""
+
+    def __init__(
+        self,
+        speech_encoder: SpeechEncoder,
+        identity_encoder: IdentityEncoder,
+        content_encoder: ContentEncoder,
+        emotion_encoder: EmotionEncoder,
+    ):
+        self.speech_encoder = speech_encoder.eval()
+        self.identity_encoder = identity_encoder.eval()
+        self.content_encoder = content_encoder.eval()
+        self.emotion_encoder = emotion_encoder.eval()
+
+    def listen(self, clip: AudioClip) -> VoiceProfile:
+        """The profile of one voice. `clip.samples`: float32 mono, shape (samples,), 16 kHz; any length above 0.
+
+        Tracks have ceil(samples / 320) entries. A clip without speech gives the priors, a shut mouth and no emotion.
+        """
+        samples = np.ascontiguousarray(clip.samples, dtype=np.float32)
+        prosody = analyse_prosody(samples)
+        who = hear_identity(self.identity_encoder, samples, prosody)
+        visemes, mouth = self._hear_content(samples, prosody, who.embedding)
+        prosody = _only_words(prosody, visemes)
+        inputs = emotion_inputs(prosody, clip_balance(samples, len(mouth)), visemes)
+        mood = hear_emotion(self.emotion_encoder, inputs, who.embedding, prosody.speech)
+        return VoiceProfile(
+            embedding=who.embedding,
+            gender=who.gender,
+            age=who.age,
+            build=who.build,
+            head_shape=np.zeros(HEAD_SHAPE_SIZE, np.float32),
+            head_shape_spread=np.ones(HEAD_SHAPE_SIZE, np.float32),
+            content=ContentTrack(mouth),
+            emotion=mood,
+            prosody=prosody,
+            duration=float(clip.duration),
+        )
+
+    def _hear_content(
+        self, samples: np.ndarray, prosody: ProsodyTrack, embedding: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Viseme probabilities (frames, 16) and mouth actions (frames, actions)."""
+        frames = num_features(len(samples))
+        visemes = np.empty((frames, len(VISEMES)), np.float32)
+        mouth = np.empty((frames, len(MOUTH_ACTIONS)), np.float32)
+        active = prosody.speech > 0.5
+        usual = float(np.median(prosody.loudness[active])) if active.any() else 0.0
+        margin = content.CONTEXT + articulation.CONTEXT
+        for begin in range(0, frames, _BLOCK):
+            end = min(begin + _BLOCK, frames)
+            first, last = max(0, begin - margin), min(frames, end + margin)
+            features = self.speech_encoder.encode(samples, first, last)
+            heard, raw = hear_visemes(self.content_encoder, features, embedding)
+            part = slice(first, last)
+            moved = articulation.articulate(heard, raw, prosody.speech[part], prosody.loudness[part], usual)
+            inside = slice(begin - first, end - first)
+            visemes[begin:end], mouth[begin:end] = heard[inside], moved[inside]
+        return visemes, mouth
+
+
+def _only_words(prosody: ProsodyTrack, visemes: np.ndarray) -> ProsodyTrack:
+    """Voice activity where the sound stands out AND the words are there: music and knocks are no speech."""
+    gate = articulation.speaking_gate(visemes[:, _SILENCE], prosody.speech)
+    speech = np.minimum(prosody.speech, gate).astype(np.float32)
+    return ProsodyTrack(speech, prosody.loudness, np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32))

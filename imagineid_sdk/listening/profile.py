@@ -1,0 +1,135 @@
+"""What a voice says about its owner and about the moment: plain results of the listening room, free of torch.
+
+`VoiceProfile` is what `Listener.listen` returns. Everything is either a track over time, sampled 50 times a second, or
+one figure for the clip. Sample i of a track is the moment (i + 0.5) / 50 s of the clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+TRACK_RATE = 50
+"""Samples a second of every track."""
+
+MOUTH_ACTIONS: tuple[str, ...] = (
+    "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper",
+    "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "tongueOut",
+)  # fmt: skip
+"""The jaw, mouth, tongue and cheek-puff part of ARKit's 52 actions, in the order of `face.actions.ARKIT_ACTIONS`."""
+
+EMOTIONS: tuple[str, ...] = (
+    "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contemptuous",
+)  # fmt: skip
+
+HEAD_SHAPE_SIZE = 8
+"""Length of `VoiceProfile.head_shape`."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One property of the speaker as a normal distribution.
+
+    `value` is the mean, `spread` one standard deviation in the same unit. `heard` is False where the voice said
+    little or nothing, so that value and spread are (nearly) those of the prior: whoever needs one number has to sample.
+    """
+
+    value: float
+    spread: float
+    heard: bool
+
+
+@dataclass(frozen=True)
+class ContentTrack:
+    """Mouth actions that say the words. `actions`: float32, shape (frames, len(MOUTH_ACTIONS)), range [0, 1]."""
+
+    actions: np.ndarray
+
+
+@dataclass(frozen=True)
+class EmotionTrack:
+    """How it was said.
+
+    `label` is the strongest class of EMOTIONS, `intensity` its strength in [0, 1], `probabilities` (8,) float32 sums
+    to 1, `track` (frames, 8) float32 holds the probabilities over time multiplied by the intensity, smooth.
+    """
+
+    label: str
+    intensity: float
+    probabilities: np.ndarray
+    track: np.ndarray
+
+
+@dataclass(frozen=True)
+class ProsodyTrack:
+    """The sound's own movement, each (frames,) float32.
+
+    `speech`: voice activity in [0, 1]; `loudness`: dBFS, at least -100; `pitch`: Hz, 0 where unvoiced.
+    """
+
+    speech: np.ndarray
+    loudness: np.ndarray
+    pitch: np.ndarray
+
+
+@dataclass(frozen=True)
+class VoiceProfile:
+    """Everything that listening heard in one clip.
+
+    `embedding`: float32, shape (E,), unit length: near for two clips of one voice. `gender`: 0 male .. 1 female.
+    `age`: years. `build`: 0 slim .. 1 heavy. `head_shape` and `head_shape_spread`: float32 (8,), mean and standard
+    deviation of the leading head-shape coefficients in units of the population's spread. No data set in reach pairs
+    voices with heads, so nothing is claimed: the mean is 0 and the spread 1, i.e. never heard, always sampled.
+    `duration`: seconds.
+    """
+
+    embedding: np.ndarray
+    gender: Attribute
+    age: Attribute
+    build: Attribute
+    head_shape: np.ndarray
+    head_shape_spread: np.ndarray
+    content: ContentTrack
+    emotion: EmotionTrack
+    prosody: ProsodyTrack
+    duration: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A summary of plain numbers, strings and dicts that `json.dumps` accepts; tracks are reduced to figures."""
+        speech = self.prosody.speech > 0.5
+        voiced = self.prosody.pitch[self.prosody.pitch > 0]
+        return {
+            "duration": float(self.duration),
+            "gender": _attribute_dict(self.gender),
+            "age": _attribute_dict(self.age),
+            "build": _attribute_dict(self.build),
+            "emotion": {
+                "label": self.emotion.label,
+                "intensity": round(float(self.emotion.intensity), 4),
+                "probabilities": {
+                    name: round(float(p), 4) for name, p in zip(EMOTIONS, self.emotion.probabilities, strict=True)
+                },
+            },
+            "prosody": {
+                "speech_share": round(float(speech.mean()), 4),
+                "median_pitch_hz": round(float(np.median(voiced)), 1) if voiced.size else None,
+                "speech_loudness_dbfs": round(float(self.prosody.loudness[speech].mean()), 1) if speech.any() else None,
+            },
+            "embedding": [round(float(value), 5) for value in self.embedding],
+            "track_rate": TRACK_RATE,
+            "track_length": len(self.prosody.speech),
+        }
+
+
+def _attribute_dict(attribute: Attribute) -> dict[str, Any]:
+    return {
+        "value": round(float(attribute.value), 4),
+        "spread": round(float(attribute.spread), 4),
+        "heard": bool(attribute.heard),
+    }
