@@ -15,11 +15,15 @@ def main(
     words: str | Path = CLIPS / "hello.wav", face: str | Path = CLIPS / "reading.flac", folder: str | Path = "."
 ) -> None:
     pipe = ImagineIDPipeline.from_pretrained()
-    (candidate,) = pipe.imagine(face, num_faces=1, seed=7)
 
-    for emotion in ("happy", "sad", "surprised"):
-        out = pipe(words, identity=candidate.identity, emotion=emotion)
-        print("written:", out.save(Path(folder) / f"{emotion}.mp4"))
+    out = pipe(content=words, identity_from=face, seed=7)
+    print("written:", out.save(Path(folder) / "her_words_his_face.mp4"))
+
+    out = pipe(words, identity=out.identity, emotion_from=face)
+    print("written:", out.save(Path(folder) / "his_mood.mp4"))
+
+    out = pipe(words, identity=out.identity, emotion="happy", emotion_intensity=1.0)
+    print("written:", out.save(Path(folder) / "happy.mp4"))
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from imagineid_sdk.errors import ImagineIDError
+from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
-    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -47,16 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def generate(options: argparse.Namespace) -> None:
+    from imagineid_sdk.face.identity import Identity
     from imagineid_sdk.video import check_output_path
 
     check_output_path(options.output, ".mp4")
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
     audio = open_audio(options.audio)
-    wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
-    output = load_pipeline(options.model)(audio, **wanted)
-    path = output.save(options.output)
-    print(path)
+    wanted = checked_options(options)
+    identity = None if options.identity is None else Identity.load(options.identity)
+    output = cast("ImagineIDOutput", load_pipeline(options.model)(audio, identity=identity, **wanted))
+    print(output.save(options.output))
     if options.save_identity is not None:
         print(output.identity.save(options.save_identity))
 
@@ -94,6 +95,17 @@ def open_audio(name: str) -> Any:
     from imagineid_sdk.audio import checked_path
 
     return sys.stdin.buffer.read() if name == "-" else checked_path(name)
+
+
+def checked_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the user asked for as options of a call; what was not asked for is left to the SDK."""
+    from imagineid_sdk.options import GenerateOptions
+
+    wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
+    GenerateOptions(**wanted)
+    if wanted.get("background") == "transparent":
+        raise OptionError("An mp4 has no transparency. Give --background a colour or a picture.")
+    return wanted
 
 
 def contact_sheet(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -156,7 +168,6 @@ def add_generate(commands: Any) -> None:
         parser.add_argument(
             "--steps", type=int, dest="num_inference_steps", metavar="N", help="denoising steps per frame"
         ),
-        parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one"),
         parser.add_argument("--age", type=float, metavar="YEARS", help="instead of the age that was heard"),
         parser.add_argument("--gender", metavar="WORD", help="male or female, instead of the one that was heard"),
         parser.add_argument("--emotion", metavar="WORD", help="happy, sad, ... instead of the one that was heard"),
@@ -165,6 +176,7 @@ def add_generate(commands: Any) -> None:
         parser.add_argument("--eye-color", metavar="WORD", help="brown, green, ..."),
         parser.add_argument("--background", metavar="COLOR|FILE", help="a colour or a picture behind the person"),
     ]
+    parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
     parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
 

@@ -54,7 +54,9 @@ def load_component(folder: Path, name: str, kind: Any) -> Any:
     from safetensors.torch import load_file
 
     if kind == "UNet2DConditionModel":
-        from diffusers import UNet2DConditionModel as kind
+        import diffusers
+
+        kind = diffusers.UNet2DConditionModel
     try:
         config = json.loads((folder / name / "config.json").read_text())
         module = kind.from_config({k: v for k, v in config.items() if k != "_name_or_path"})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import OptionError
 from .face.people import Wishes
 from .imagining.backdrop import Backdrop
-from .imagining.imaginer import ADAPTERS, REFERENCE_STEPS
+from .imagining.imaginer import REFERENCE_STEPS
 from .listening.profile import EMOTIONS
 
 
@@ -56,7 +56,7 @@ class GenerateOptions(BaseModel):
     gaze: float = Field(1.0, ge=0, le=2)
     background: Any = None
     output_type: Literal["uint8", "np", "pt", "pil", "latent"] = "uint8"
-    adapters: tuple[Literal["semantic", "spatial", "blending"], ...] = ADAPTERS
+    adapters: tuple[Literal["semantic", "spatial", "blending"], ...] = ("semantic", "spatial", "blending")
     sampling_rate: int | None = None
 
     def __init__(self, **options: Any) -> None:

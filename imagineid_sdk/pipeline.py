@@ -1,8 +1,8 @@
 """The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin.
 
-    pipe = ImagineIDPipeline.from_pretrained()
-    out = pipe("speech.wav", seed=7)
-    out.save("talk.mp4")
+pipe = ImagineIDPipeline.from_pretrained()
+out = pipe("speech.wav", seed=7)
+out.save("talk.mp4")
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from .face.geometry import GeometryMaps, GeometryRenderer
 from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import FaceMotion, animate
-from .face.people import Heard, PeoplePrior, Wishes
+from .face.people import Heard, PeoplePrior
 from .hub import embedded_model, load_component, resolve
 from .imagining.autoencoder import HeadAutoencoder
-from .imagining.backdrop import Backdrop
 from .imagining.blending import BlendingAdapter
-from .imagining.imaginer import REFERENCE_STEPS, Imaginer
+from .imagining.imaginer import Imaginer
 from .imagining.semantic import SemanticAdapter, WordEmbedder
 from .imagining.spatial import SpatialAdapter, motion_vector
 from .listening.content import ContentEncoder
@@ -203,7 +202,9 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     # --- the steps between --------------------------------------------------------------------------------------------
 
-    def _combine(self, profile: VoiceProfile, identity_from: Any, emotion_from: Any, settings: GenerateOptions):
+    def _combine(
+        self, profile: VoiceProfile, identity_from: Any, emotion_from: Any, settings: GenerateOptions
+    ) -> VoiceProfile:
         """The profile with the factors of other clips put in their place."""
         if identity_from is not None:
             who = self.listen(identity_from, sampling_rate=settings.sampling_rate)
@@ -245,7 +246,9 @@ class ImagineIDPipeline(DiffusionPipeline):
         renderer, code = GeometryRenderer(self.head), torch.from_numpy(identity.code)
         actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
         still = still_motion()
-        reference = renderer.reference(self.head(code, *(torch.from_numpy(t) for t in (still.actions, still.head_pose))))
+        reference = renderer.reference(
+            self.head(code, *(torch.from_numpy(t) for t in (still.actions, still.head_pose)))
+        )
         for first in range(0, len(actions), BATCH):
             part = slice(first, first + BATCH)
             yield (
@@ -297,8 +300,8 @@ def provenance(identity: Identity) -> dict[str, str]:
     """Tags that say what the video is."""
     return {
         "title": "Synthetic talking face",
-        "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}. "
-        "No such person exists.",
+        "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."
+        " No such person exists.",
     }
 
 

@@ -1,4 +1,4 @@
-"""Resumable training: one folder a run, with the newest state, a log of the losses and an averaged copy of the weights."""
+"""Resumable training: one folder a run, with the newest state, a log of the losses and averaged weights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Put the averaged weights of a training run into the package, in float16.
 
-    python -m examples.training.export .train/autoencoder        # and denoiser, adapters, texture
+python -m examples.training.export .train/autoencoder        # and denoiser, adapters, texture
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
+
+from examples.training.people_dataset import people
+from examples.training.prepare_people import latent_statistics
+from examples.training.train_denoiser import DENOISER
 from imagineid_sdk.face.identity import NUMBERS, WORDS
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.blending import BlendingAdapter
 from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
 from imagineid_sdk.imagining.spatial import SpatialAdapter
-
-from examples.training.people_dataset import people
-from examples.training.prepare_people import latent_statistics
-from examples.training.train_denoiser import DENOISER
 
 MODULES = {
     "autoencoder": HeadAutoencoder,

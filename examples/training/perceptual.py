@@ -17,7 +17,9 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def _conv(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, activate: bool = True) -> nn.Sequential:
+def _conv(
+    before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, activate: bool = True
+) -> nn.Sequential:
     layers = [nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(after)]
     return nn.Sequential(*layers, *([nn.ReLU6()] if activate else []))
 

@@ -1,7 +1,7 @@
 """Between autoencoder and denoiser: geometry maps, latents and descriptions of every rendered frame, once.
 
-    python -m examples.training.prepare_people maps --people DIR --codes .train/codes.npz --out .train/prepared
-    python -m examples.training.prepare_people latents --people DIR --autoencoder DIR --out .train/prepared
+python -m examples.training.prepare_people maps --people DIR --codes .train/codes.npz --out .train/prepared
+python -m examples.training.prepare_people latents --people DIR --autoencoder DIR --out .train/prepared
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
+
+from examples.training.describe_people import describe
+from examples.training.people_dataset import Person, people, to_images
 from imagineid_sdk.face.geometry import GeometryRenderer
 from imagineid_sdk.face.head import ParametricHead
 from imagineid_sdk.face.identity import Identity
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.spatial import motion_vector
-from tqdm import tqdm
-
-from examples.training.describe_people import describe
-from examples.training.people_dataset import Person, people, to_images
-
 
 
 def draw_maps(head: ParametricHead, person: Person, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

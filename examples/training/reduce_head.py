@@ -1,6 +1,6 @@
 """Reduce the MakeHuman head once to the compact bases of ``ParametricHead``, fitted to the rendered people.
 
-    python -m examples.training.reduce_head --people DIR --assets DIR --out imagineid_sdk/weights/tiny/head
+python -m examples.training.reduce_head --people DIR --assets DIR --out imagineid_sdk/weights/tiny/head
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from examples.training.people_dataset import Person, people
 from imagineid_sdk.face import geometry
 from imagineid_sdk.face.actions import ARKIT_ACTIONS
 from imagineid_sdk.face.head import EXTRAS, ParametricHead
-
-from examples.training.people_dataset import Person, people
 
 IDENTITY_CODES = 96
 IRIS_ANGLE = 0.45
@@ -154,7 +154,7 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
     measures = np.stack([reduction.measure(person) for person in persons]).astype(np.float64)
     features = np.stack([phenotype_features(person.description["phenotype"]) for person in persons])
     fitted = fit(measures, features)
-    landmarks = np.array(json.load(open(f"{world.CACHE}/landmarks.json"))["idx"])
+    landmarks = np.array(json.loads(Path(f"{world.CACHE}/landmarks.json").read_text())["idx"])
     lids = [base.lid[side]["reg"] for side in "LR"]
     position = {vertex: i for i, vertex in enumerate(reduction.skin_vertices)}
     lids = [np.array([position[v] for v in lid if v in position]) for lid in lids]
@@ -174,9 +174,9 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
     radius = fitted["identity_mean"][-EXTRAS:][6]
     middle = centres.mean(0)
     eyes = np.concatenate([centre + reduction.eye_directions * radius * 3 for centre in centres])
-    joint_weights = np.concatenate([base.W5[reduction.skin_vertices]] + [
-        np.tile(np.eye(5)[4], (len(proxy.tri), 1)) for proxy in reduction.proxies
-    ])
+    joint_weights = np.concatenate(
+        [base.W5[reduction.skin_vertices]] + [np.tile(np.eye(5)[4], (len(proxy.tri), 1)) for proxy in reduction.proxies]
+    )
     actions = np.stack([reduction.vertices(base.fa_basis[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
     tables = fitted | {
         "action_basis": actions.reshape(len(ARKIT_ACTIONS), -1),

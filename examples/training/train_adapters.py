@@ -1,6 +1,6 @@
 """Step 3 of imagining: the three adapters around the FROZEN denoiser: semantics, geometry, reference.
 
-    python -m examples.training.train_adapters --people DIR --autoencoder DIR --denoiser .train/denoiser --out .train/adapters
+    python -m examples.training.train_adapters --people DIR --base imagineid_sdk/weights/tiny
 
 Half of each batch learns to imagine a reference frame from words, person and geometry; half learns to make the frames
 of a video from the person's own reference. Asserts at the end that the base is bit-identical.
@@ -14,16 +14,16 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
+
+from examples.training.checkpoints import Run
+from examples.training.prepare_people import Prepared, prepared
+from examples.training.train_denoiser import noisy, word_indices
 from imagineid_sdk.face.identity import NUMBERS
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
 from imagineid_sdk.imagining.spatial import SpatialAdapter
-
-from examples.training.checkpoints import Run
-from examples.training.prepare_people import Prepared, prepared
-from examples.training.train_denoiser import noisy, word_indices
 
 FORGET_PERSON = 0.1
 ONE_STEP = 0.6
@@ -103,7 +103,10 @@ def main() -> None:
         # Guidance compares with a prompt that says nothing, so some prompts say nothing.
         kept = (torch.rand(options.batch) > FORGET_PERSON).float()
         words = torch.tensor(
-            [word_indices(base.words, p) if keep else base.words.index({}) for p, keep in zip(chosen, kept, strict=True)]
+            [
+                word_indices(base.words, p) if keep else base.words.index({})
+                for p, keep in zip(chosen, kept, strict=True)
+            ]
         )
         people_vectors = torch.stack([describe_person(person.identity) for person in chosen])
         mixed = noisy(latents, noise, time)

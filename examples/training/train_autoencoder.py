@@ -1,6 +1,6 @@
 """Step 1 of imagining: the autoencoder, on random crops of rendered heads.
 
-    python -m examples.training.train_autoencoder --people DIR --perceptual mobilenet_v2.pth --out .train/autoencoder
+python -m examples.training.train_autoencoder --people DIR --perceptual mobilenet_v2.pth --out .train/autoencoder
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
 from examples.training.checkpoints import Run
 from examples.training.people_dataset import REGION_WEIGHT, Person, people, to_images
 from examples.training.perceptual import PerceptualDistance
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
 KL_WEIGHT, GRADIENT_WEIGHT, PERCEPTUAL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 1.0, 0.5, 0.2
 

@@ -62,7 +62,7 @@ def class_weights(items: list[Item]) -> torch.Tensor:
     return torch.from_numpy(weight / weight.mean()).float()
 
 
-def train(items: list[Item], backgrounds: list[Item], voices: np.ndarray, steps: int, batch: int = 24,
+def train(items: list[Item], backgrounds: list[Item], voices: np.ndarray, steps: int, batch: int = 20,
           seed: int = 0) -> ContentEncoder:  # fmt: skip
     """The trained encoder, float32. `voices`: identity embeddings of `items`."""
     rng = np.random.default_rng(seed)
@@ -83,7 +83,9 @@ def train(items: list[Item], backgrounds: list[Item], voices: np.ndarray, steps:
         # Sometimes nobody in particular: the words must be heard without knowing the voice, too.
         voice[rng.uniform(size=len(voice)) < 0.2] = 0
         features, visemes, actions, valid = (torch.from_numpy(np.stack(column)) for column in zip(*pieces, strict=True))
-        logits, predicted = encoder(_drop(features, rng), torch.from_numpy(voice))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, predicted = encoder(_drop(features, rng), torch.from_numpy(voice))
+        logits, predicted = logits.float(), predicted.float()
         loss_visemes = F.cross_entropy(logits[valid], visemes[valid], weight=weight, label_smoothing=0.03)
         loss_actions = F.smooth_l1_loss(predicted[valid], actions[valid], beta=0.05)
         loss = loss_visemes + 8 * loss_actions

@@ -1,6 +1,6 @@
 """Step 2 of imagining: the denoiser and its attribute words, on the latents of rendered heads. Frozen afterwards.
 
-    python -m examples.training.train_denoiser --people DIR --out .train/denoiser
+python -m examples.training.train_denoiser --people DIR --out .train/denoiser
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from imagineid_sdk.face.identity import WORDS
-from imagineid_sdk.imagining.semantic import WordEmbedder
 
 from examples.training.checkpoints import Run
 from examples.training.prepare_people import Prepared, prepared
+from imagineid_sdk.face.identity import WORDS
+from imagineid_sdk.imagining.semantic import WordEmbedder
 
 FORGET_WORD, FORGET_ALL = 0.15, 0.1
 """Share of words, and of whole descriptions, that are hidden, so that any subset can be given."""

@@ -57,7 +57,7 @@ def load_items(folders: list[Path]) -> list[Item]:
 
 
 def crop(item: Item, copy: int, rng: np.random.Generator | None) -> tuple[np.ndarray, np.ndarray]:
-    """Log-mel (80, 400) and pitch statistics of a window of the utterance; without `rng` its middle."""
+    """Log-mel (80, 300) and pitch statistics of a window of the utterance; without `rng` its middle."""
     length = int(WINDOW_SECONDS * TRACK_RATE)
     if rng is not None:
         length = int(rng.integers(length // 2, length + 1))
@@ -88,7 +88,7 @@ def _mask(mel: np.ndarray, rng: np.random.Generator) -> None:
         mel[tuple(part)] = mel.mean()
 
 
-def train(items: list[Item], steps: int, speakers_a_step: int = 24, seed: int = 0) -> IdentityEncoder:
+def train(items: list[Item], steps: int, speakers_a_step: int = 20, seed: int = 0) -> IdentityEncoder:
     """The trained encoder, float32, after `steps` steps."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -145,9 +145,8 @@ def train(items: list[Item], steps: int, speakers_a_step: int = 24, seed: int = 
 def evaluate(encoder: IdentityEncoder, items: list[Item]) -> dict[str, float]:
     """Figures on speakers kept out: sex of adults, age error, same voice found first among all."""
     crops = [crop(item, 0, None) for item in items]
-    output = encoder(
-        torch.from_numpy(np.stack([c[0] for c in crops])), torch.from_numpy(np.stack([c[1] for c in crops]))
-    )
+    mel, statistics = (torch.from_numpy(np.stack(column)) for column in zip(*crops, strict=True))
+    output = encoder(mel, statistics)
     female = np.array([item.female for item in items])
     age = np.array([item.age for item in items])
     who = np.array([item.speaker for item in items])
@@ -171,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, required=True, help="weights folder that gets identity_encoder/")
-    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--steps", type=int, default=800)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     items = load_items(options.corpora)

@@ -14,11 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from imagineid_sdk.imagining.autoencoder import compose
-from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
-from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-from imagineid_sdk.imagining.semantic import SemanticAdapter
-from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 from examples.training.checkpoints import Run
 from examples.training.people_dataset import REGION_WEIGHT, to_images
@@ -26,6 +21,11 @@ from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_adapters import Base
 from examples.training.train_autoencoder import reconstruction_loss
+from imagineid_sdk.imagining.autoencoder import compose
+from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
+from imagineid_sdk.imagining.denoising import denoise_once, describe_person
+from imagineid_sdk.imagining.semantic import SemanticAdapter
+from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 PERCEPTUAL_WEIGHT = 0.5
 

@@ -53,7 +53,9 @@ class GeometryRenderer:
         self.triangles = head.triangles.numpy()
         self.codes = head.position_codes.float().numpy()
         parts = head.triangle_parts.numpy()
-        self.part_masks = np.stack([parts == part for part in (LIPS, MOUTH, TEETH, TONGUE, EYE, IRIS)]).astype(np.float32)
+        self.part_masks = np.stack([parts == part for part in (LIPS, MOUTH, TEETH, TONGUE, EYE, IRIS)]).astype(
+            np.float32
+        )
         self.threads = threads
 
     def reference(self, frames: HeadFrames) -> ReferenceView:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,10 +22,11 @@ AGES = ("child", "teenager", "young", "middle-aged", "old")
 AGE_LIMITS = (13, 20, 35, 60)
 """Years at which the next word of ``AGES`` begins."""
 SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
-SKIN_LIMITS = (0.28, 0.40, 0.51, 0.61, 0.70)
+SKIN_LIMITS = (0.30, 0.42, 0.55, 0.62, 0.68)
 """Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
 HAIRS = (
-    "afro", "bob", "fringe", "braid", "long", "tied back", "short", "tousled", "side-swept", "spiky", "bald", "buzz cut",
+    "afro", "bob", "fringe", "braid", "long", "tied back", "short", "tousled", "side-swept", "spiky", "bald",
+    "buzz cut",
 )  # fmt: skip
 HAIR_COLORS = ("black", "dark brown", "brown", "light brown", "blonde", "ash", "red", "grey", "white")
 EYE_COLORS = ("brown", "hazel", "blue", "blue-green", "green", "grey", "light blue", "ice")
@@ -136,7 +137,7 @@ class Identity:
         try:
             with safe_open(path, framework="np") as file:
                 fields = json.loads(file.metadata()["identity"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise IdentityFileError(
                 f"{path} is not an identity file ({error}). Expected a .safetensors file written by Identity.save()."
@@ -160,7 +161,7 @@ def age_in_years(parameter: float) -> float:
     return float(np.interp(parameter, [0, 1 / 3, 2 / 3, 1], [1, 10, 25, 90]))
 
 
-def phenotype_features(gender: float, parameter: float, build: float, ancestry) -> np.ndarray:
+def phenotype_features(gender: float, parameter: float, build: float, ancestry: Sequence[float]) -> np.ndarray:
     """Features ``(12,)`` of ``ParametricHead.mean_code``; ``parameter`` is MakeHuman's age parameter."""
     age = (parameter - 0.7) * 4
     sex = gender * 2 - 1

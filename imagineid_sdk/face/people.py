@@ -8,6 +8,7 @@ changes who is imagined, and the same seed means the same person for two clips o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,23 +103,25 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
         age = age if wishes.age is None else float(wishes.age)
         build = float(np.clip(heard.build + heard.build_spread * 0.7 * build_noise, 0.2, 0.85))
-        gender = (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
+        gender = (
+            (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
+        )
 
         distance = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2
         distance = distance + ((factors[:, 1] - age_parameter(age)) / AGE_WIDTH) ** 2
         person = int(np.argmax(noise["person"] - distance / 2))
         dressed = int(np.argmax(noise["clothes"] - distance / 2))
-        ancestry = tuple(float(share) for share in factors[person, 3:] / factors[person, 3:].sum())
+        ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
         # Half of what is free comes from the voice itself, half from the seed alone.
         free = (directions @ heard.voice + own) / np.sqrt(2)
         code = head.mean_code(features).numpy() + CODE_SPREAD * (head.code_spread.float().numpy() @ free)
-        words = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
+        words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
         identity = Identity(
             code=code.astype(np.float32), gender=float(gender), age=age, build=build, ancestry=ancestry, **words,
-            hair_rgb=_rgb(colours[person, 0:3]), skin_rgb=_rgb(colours[person, 3:6]),
-            clothes_rgb=_rgb(colours[dressed, 6:9]), seed=seed,
+            hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
+            clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
         )  # fmt: skip
         return self.edit(identity, wishes)
 
@@ -137,14 +140,14 @@ class PeoplePrior(ModelMixin, ConfigMixin):
 
     def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
         chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)
-        return _rgb(self.colours[chosen, first : first + 3].float().mean(0).numpy())
+        return _triple(self.colours[chosen, first : first + 3].float().mean(0).numpy())
 
     def _typical_skin(self, word: str) -> tuple[float, float, float]:
         colours = self.colours[:, 3:6].float().numpy()
-        chosen = [rgb for rgb in colours if skin_word(_rgb(rgb)) == word]
+        chosen = [rgb for rgb in colours if skin_word(_triple(rgb)) == word]
         if not chosen:
             raise OptionError(f"skin={word!r} is not among the people of this model. Try another of {SKINS}.")
-        return _rgb(np.mean(chosen, axis=0))
+        return _triple(np.mean(chosen, axis=0))
 
 
 def _female(heard: float, wished: str | float | None, coin: float) -> bool:
@@ -157,6 +160,6 @@ def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     return bool(coin < certain)
 
 
-def _rgb(values) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
+def _triple(values: np.ndarray) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third

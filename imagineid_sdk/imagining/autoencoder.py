@@ -7,11 +7,16 @@ The decoder ends in a pixel-shuffle and has no normalisation layers: it is the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
+
+Blend = Callable[[int, torch.Tensor], torch.Tensor]
+"""Level of the decoder (0 is the coarsest) and its features -> the features that go on."""
 
 IMAGE_CHANNELS = 4
 """Red, green, blue over mid grey, and the matte; each in [-1, 1], the background exactly 0, 0, 0, -1."""
@@ -24,11 +29,17 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)  # starts as the identity: deep stacks train without normalisation
-        nn.init.zeros_(self.second.bias)
+        start_at_zero(self.second)  # the block starts as the identity: deep stacks train without normalisation
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         return hidden + self.second(F.silu(self.first(F.silu(hidden))))
+
+
+def start_at_zero(layer: nn.Conv2d, bias: float = 0.0) -> None:
+    """A layer that at first adds nothing but its bias."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.constant_(layer.bias, bias)
 
 
 class Encoder(nn.Module):
@@ -59,8 +70,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(latent_channels, channels[0], 3, padding=1)
         self.levels = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(width) for _ in range(blocks[level])))
-            for level, width in enumerate(channels)
+            nn.Sequential(*(ResidualBlock(width) for _ in range(blocks[level]))) for level, width in enumerate(channels)
         )
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after * 4, 3, padding=1), nn.PixelShuffle(2))
@@ -68,7 +78,7 @@ class Decoder(nn.Module):
         )
         self.last = nn.Conv2d(channels[-1], IMAGE_CHANNELS * 4, 3, padding=1)
 
-    def forward(self, latents: torch.Tensor, blend=None) -> torch.Tensor:
+    def forward(self, latents: torch.Tensor, blend: Blend | None = None) -> torch.Tensor:
         hidden = self.first(latents)
         for level, blocks in enumerate(self.levels):
             hidden = blocks(hidden)
@@ -78,9 +88,8 @@ class Decoder(nn.Module):
                 hidden = self.ups[level](hidden)
         # The last layer stays in float32: bfloat16 has 8 bits of precision and would show as banding.
         with torch.autocast(hidden.device.type, enabled=False):
-            pixels = F.conv2d(
-                F.silu(hidden.float()), self.last.weight.float(), self.last.bias.float(), padding=1
-            )
+            weight, bias = (parameter.float() for parameter in self.last.parameters())
+            pixels = F.conv2d(F.silu(hidden.float()), weight, bias, padding=1)
         return F.pixel_shuffle(pixels, 2)
 
 
@@ -119,7 +128,7 @@ class HeadAutoencoder(ModelMixin, ConfigMixin):
         """Most likely latents of ``images`` ``(batch, 4, height, width)``, scaled to unit variance."""
         return (self.posterior(images)[0] - self.latent_mean) / self.latent_std
 
-    def decode(self, latents: torch.Tensor, blend=None) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor, blend: Blend | None = None) -> torch.Tensor:
         """Images ``(batch, 4, 16 * height, 16 * width)`` in [-1, 1] of unit-variance ``latents``."""
         return self.decoder(latents * self.latent_std + self.latent_mean, blend)
 

@@ -16,7 +16,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from .autoencoder import HeadAutoencoder, ResidualBlock
+from .autoencoder import Blend, HeadAutoencoder, ResidualBlock, start_at_zero
 from .spatial import ResidualHeads, Residuals
 
 
@@ -86,10 +86,9 @@ class MaskedBlend(nn.Module):
         self.texture = nn.Conv2d(channels, channels, 1)
         self.compare = nn.Conv2d(2 * channels + 2, 24, 1)
         self.decide = nn.Conv2d(24, channels, 3, padding=1)
+        start_at_zero(self.texture)
         nn.init.eye_(self.texture.weight[:, :, 0, 0])
-        nn.init.zeros_(self.texture.bias)
-        nn.init.zeros_(self.decide.weight)
-        nn.init.constant_(self.decide.bias, -2.0)
+        start_at_zero(self.decide, bias=-2.0)
 
     def forward(self, hidden: torch.Tensor, warped: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         texture = self.texture(warped)
@@ -122,8 +121,7 @@ class BlendingAdapter(ModelMixin, ConfigMixin):
         self.blocks = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.heads = ResidualHeads(width, tuple(skip_channels), tuple(skip_levels))
         self.mask = nn.Conv2d(width, 1, 3, padding=1)
-        nn.init.zeros_(self.mask.weight)
-        nn.init.constant_(self.mask.bias, -1.0)
+        start_at_zero(self.mask, bias=-1.0)
         self.blends = nn.ModuleList(MaskedBlend(channels) for channels in decoder_channels)
 
     def latent_blend(self, reference: Reference, maps: torch.Tensor, flow: torch.Tensor) -> LatentBlend:
@@ -135,7 +133,7 @@ class BlendingAdapter(ModelMixin, ConfigMixin):
         hidden = self.blocks(hidden)
         return LatentBlend(self.heads(hidden), latents, self.mask(F.silu(hidden)).float().sigmoid())
 
-    def decoder_blend(self, reference: Reference, maps: torch.Tensor, flow: torch.Tensor):
+    def decoder_blend(self, reference: Reference, maps: torch.Tensor, flow: torch.Tensor) -> Blend:
         """A ``blend`` for ``HeadAutoencoder.decode``."""
 
         def blend(level: int, hidden: torch.Tensor) -> torch.Tensor:

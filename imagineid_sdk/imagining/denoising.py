@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from ..face.identity import Identity
 from .blending import LatentBlend
@@ -30,7 +31,7 @@ def add_residuals(first: Residuals | None, second: Residuals | None) -> Residual
 
 
 def denoise_once(
-    denoiser,
+    denoiser: nn.Module,
     noisy: torch.Tensor,
     time: torch.Tensor,
     tokens: torch.Tensor,

@@ -1,4 +1,4 @@
-"""Imagining: one person's reference frame, then every frame of a video, out of the frozen diffusion and its adapters."""
+"""Imagining: a person's reference frame, then each frame of a video, out of the frozen diffusion and its adapters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .autoencoder import HeadAutoencoder
 from .blending import BlendingAdapter, Reference, decode_reference
 from .denoising import denoise, denoise_once, describe_person
 from .semantic import SemanticAdapter, WordEmbedder
-from .spatial import SpatialAdapter
+from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
 REFERENCE_STEPS, REFERENCE_GUIDANCE = 16, 2.0
@@ -70,7 +70,9 @@ class Imaginer:
         tokens = torch.cat([given, nothing])
         with self._autocast():
             spatial = self._spatial(geometry.maps, motion)
-        spatial = ([skip.expand(2, -1, -1, -1) for skip in spatial[0]], spatial[1].expand(2, -1, -1, -1)) if spatial else None
+        spatial = (
+            ([skip.expand(2, -1, -1, -1) for skip in spatial[0]], spatial[1].expand(2, -1, -1, -1)) if spatial else None
+        )
 
         def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
             with self._autocast():
@@ -115,7 +117,15 @@ class Imaginer:
         for drawn, motion in geometry:
             yield self._imagine_batch(tokens, noise, reference, drawn, motion, steps)
 
-    def _imagine_batch(self, tokens, noise, reference, drawn: GeometryMaps, motion, steps):
+    def _imagine_batch(
+        self,
+        tokens: torch.Tensor,
+        noise: torch.Tensor,
+        reference: Reference,
+        drawn: GeometryMaps,
+        motion: torch.Tensor,
+        steps: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
         flow = drawn.flow.to(self.device)
         frames = len(maps)
@@ -132,12 +142,12 @@ class Imaginer:
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
 
-    def _spatial(self, maps: torch.Tensor, motion: torch.Tensor):
+    def _spatial(self, maps: torch.Tensor, motion: torch.Tensor) -> Residuals | None:
         if "spatial" not in self.adapters:
             return None
         return self.spatial_adapter(maps.to(self.device), motion.to(self.device))
 
-    def _autocast(self):
+    def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(self.device))
 
 

@@ -8,7 +8,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from .autoencoder import ResidualBlock
+from .autoencoder import ResidualBlock, start_at_zero
 
 Residuals = tuple[list[torch.Tensor], torch.Tensor]
 """What a frame adds to the denoiser: one tensor for each skip connection and one for the middle."""
@@ -28,8 +28,7 @@ class ResidualHeads(nn.Module):
         self.skips = nn.ModuleList(nn.Conv2d(width, channels, 1) for channels in skip_channels)
         self.middle = nn.Conv2d(width, skip_channels[-1], 1)
         for head in (*self.skips, self.middle):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            start_at_zero(head)
 
     def forward(self, features: torch.Tensor) -> Residuals:
         coarse = self.block(self.down(F.silu(features)))

@@ -27,7 +27,7 @@ AGE_PRIOR = Attribute(value=38.0, spread=20.0, heard=False)
 GENDER_PRIOR = Attribute(value=0.5, spread=0.5, heard=False)
 BUILD_PRIOR = Attribute(value=0.5, spread=0.2, heard=False)
 
-WINDOW_SECONDS = 4.0
+WINDOW_SECONDS = 3.0
 MAX_WINDOWS = 16
 """At most so many windows of a clip are listened to, spread evenly: a minute of speech says who is speaking."""
 
@@ -68,7 +68,7 @@ class IdentityEncoder(ModelMixin, ConfigMixin):
     """Log-mel (batch, 80, frames) at 100 Hz and pitch statistics (batch, 8) -> `IdentityOutput`."""
 
     @register_to_config
-    def __init__(self, width: int = 160, embedding_size: int = 128, dilations: tuple[int, ...] = (1, 2, 3)):
+    def __init__(self, width: int = 112, embedding_size: int = 128, dilations: tuple[int, ...] = (1, 2, 3)):
         super().__init__()
         self.stem = nn.Conv1d(MEL_BANDS, width, 5, stride=2, padding=2)
         self.stem2 = nn.Conv1d(width, width, 5, stride=2, padding=2, groups=4)
@@ -146,7 +146,7 @@ def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: Prosod
 
 
 def window_mel(samples: torch.Tensor) -> torch.Tensor:
-    """Log-mel (80, 400) of one window of samples, repeated to the window's length where shorter."""
+    """Log-mel (80, 300) of one window of samples, repeated to the window's length where shorter."""
     needed = int(WINDOW_SECONDS * MEL_RATE) * HOP
     if len(samples) < needed:
         samples = samples.repeat(-(-needed // max(1, len(samples))))[:needed]

@@ -13,7 +13,7 @@ import numpy as np
 from imagineid_sdk.listening import articulation, content
 from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
 from imagineid_sdk.listening.emotion import EmotionEncoder, clip_balance, emotion_inputs, hear_emotion
-from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity
+from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     HEAD_SHAPE_SIZE,
     MOUTH_ACTIONS,
@@ -57,6 +57,8 @@ class Listener:
         who = hear_identity(self.identity_encoder, samples, prosody)
         visemes, mouth = self._hear_content(samples, prosody, who.embedding)
         prosody = _only_words(prosody, visemes)
+        if not speech_windows(prosody.speech):  # it sounded like a voice, but no word was said
+            who = unheard_identity(len(who.embedding))
         inputs = emotion_inputs(prosody, clip_balance(samples, len(mouth)), visemes)
         mood = hear_emotion(self.emotion_encoder, inputs, who.embedding, prosody.speech)
         return VoiceProfile(

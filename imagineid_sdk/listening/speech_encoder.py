@@ -74,9 +74,9 @@ class SpeechEncoder(ModelMixin, ConfigMixin):
         """Features `begin` to `end` (default: all) of a clip of any length.
 
         `samples`: float32 mono, shape (samples,), 16 kHz, the whole clip. Returns float32 (end - begin, 384), on the
-        CPU; the clip has ceil(samples / 320) features, at least 1, and feature i describes the moment (i + 0.5) / 50 s. The
-        clip is read in windows of 10 s on a fixed grid, each with 1 s of context on either side: the beginning of a
-        long clip is heard as a short clip of the same beginning is, and memory stays that of a few windows.
+        CPU; the clip has ceil(samples / 320) features, at least 1, and feature i describes the moment (i + 0.5) / 50 s.
+        The clip is read in windows of 10 s on a fixed grid, each with 1 s of context on either side: the beginning of
+        a long clip is heard as a short clip of the same beginning is, and memory stays that of a few windows.
         """
         frames = num_features(len(samples))
         end = frames if end is None else min(end, frames)

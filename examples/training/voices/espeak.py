@@ -82,7 +82,7 @@ class Espeak:
     def speak(
         self, text: str, voice: str, *, rate: int = 175, pitch: int = 50, spread: int = 50
     ) -> tuple[np.ndarray, list[tuple[float, float, str]]]:
-        """Samples (int16, at `self.rate`) and phones (start s, end s, IPA). `voice`: "language" or "language+variant"."""
+        """Samples (int16, at `self.rate`) and phones (start s, end s, IPA) by "language" or "language+variant"."""
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             query = _VoiceQuery()
             query.languages = voice.encode()

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .camera import Framing, HeadPose, perspective, rotation
+from .glasses import glasses_mesh
 from .head import MODEL_SCALE, Head, Part, split_by_uv
 from .people import Person
 
@@ -31,8 +32,8 @@ class PosedBody:
 class Body:
     """The drawn surfaces of a person share one vertex list: head, fitted parts, eyeballs.
 
-    Surfaces: skin, lash, brow, teeth, tongue, cloth, hair (unless shaved), eye. A drawn vertex is a vertex with one
-    texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices, `triangles[surface]`
+    Surfaces: skin, lash, brow, teeth, tongue, cloth, hair (unless shaved), eye, perhaps glasses. A drawn vertex is a
+    vertex with one texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices, `triangles[surface]`
     (n, 3) index drawn vertices. `attributes` (drawn, 4) are what the shaders call attributes.
     """
 
@@ -53,8 +54,9 @@ class Body:
         self.attributes[slice(*self.spans["skin"]), 1:] = _skin_regions(
             head.template[self.drawn[slice(*self.spans["skin"])]], head.template[head.mouth_vertices].mean(0)
         )
-        teeth = head.part("teeth", "teeth_base")
-        self.attributes[slice(*self.spans["teeth"]), 1:] = teeth.attributes[teeth.vertices]
+        for surface, kind, name in (("teeth", "teeth", "teeth_base"), ("lash", "eyelashes", person.lash)):
+            part = head.part(kind, name)
+            self.attributes[slice(*self.spans[surface]), 1:] = part.attributes[part.vertices]
         first, last = self.spans["eye"]
         self.attributes[(first + last) // 2 : last, 1] = 1
         self._set_view()
@@ -69,7 +71,7 @@ class Body:
         eyes = np.concatenate(
             [self.eye_directions @ turns[k].T * self.eye_radius + self.eye_centers[k] for k in (0, 1)]
         )
-        vertices = np.concatenate([surface, parts, eyes]).astype(np.float32)
+        vertices = np.concatenate([surface, parts, eyes, self.glasses]).astype(np.float32)
         bones = self._bone_matrices((head_pose or HeadPose()).rotation())
         blended = (self.skinning @ bones.reshape(5, 12)).reshape(-1, 3, 4)
         vertices = np.einsum("nij,nj->ni", blended[:, :, :3], vertices) + blended[:, :, 3]
@@ -169,8 +171,15 @@ class Body:
         self.eye_directions, faces, uvs = eyeball()
         single = len(self.eye_directions)
         self._add("eye", np.arange(2 * single) + count, np.r_[uvs, uvs], np.r_[faces, faces + single])
-        skinning.append(np.tile(np.array([[0, 0, 0, 0, 1]], np.float32), (2 * single, 1)))
         count += 2 * single
+        self.glasses = np.zeros((0, 3))
+        if person.glasses:
+            self.glasses, faces = glasses_mesh(person.glasses, self.eye_centers, self.eye_radius)
+            added = len(self.glasses)
+            self._add("glasses", np.arange(added) + count, np.zeros((added, 2)), faces)
+            count += added
+        rigid = 2 * single + len(self.glasses)
+        skinning.append(np.tile(np.array([[0, 0, 0, 0, 1]], np.float32), (rigid, 1)))
         self.skinning, self.drawn = np.concatenate(skinning), np.concatenate(self._drawn)
         self.uvs = np.concatenate(self._uvs).astype(np.float32)
         self.all_triangles = self.drawn[np.concatenate(list(self.triangles.values()))]

@@ -62,6 +62,13 @@ def bind_lashes(
     return np.where(is_upper[None, :, None], upper, lower).astype(np.float32)
 
 
+def outer_corner(points: np.ndarray, eyelids: tuple[Eyelid, Eyelid]) -> np.ndarray:
+    """(n,) for points on the template: 0 over the middle of an eye, 1 at its outer corner."""
+    left, right = (eyelid.center[0] for eyelid in eyelids)
+    outwards = np.where(points[:, 0] > 0, points[:, 0] - left, right - points[:, 0])
+    return np.clip((outwards - 0.006) / 0.007, 0, 1)
+
+
 def _moved(blink: np.ndarray, is_skin: np.ndarray) -> np.ndarray:
     moved = np.linalg.norm(blink, axis=1)
     moved[~is_skin] = 0

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .assets import EYEBROW_SLOPES, Assets
-from .eyelids import Eyelid, bind_lashes, find_eyelid
+from .eyelids import Eyelid, bind_lashes, find_eyelid, outer_corner
 from .landmarks import LANDMARK_VERTICES
 from .reduction import BODY_VERTICES, reduce_anny
 from .teeth import TONGUE_SHIFT, arrange_teeth
@@ -136,6 +136,8 @@ class Head:
         elif kind == "eyebrows":  # many of them dive towards the nose, which makes a resting face look angry
             across = np.abs(placement @ self.template[:, 0]) - BROW_MIDDLE
             offsets[:, 1] -= EYEBROW_SLOPES[name] * across / MODEL_SCALE
+        elif kind == "eyelashes":
+            attributes[:, 0] = outer_corner(placement @ self.template + offsets * MODEL_SCALE, self.eyelids)
         elif kind == "tongue":
             offsets = offsets + TONGUE_SHIFT / MODEL_SCALE
         return Part(placement, offsets, mesh.scale, mesh.hidden, corners[:, 0], uvs, triangles, attributes)

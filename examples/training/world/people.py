@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .assets import EYELASHES
+from .glasses import FRAMES
 from .head import Head
 
 Skin = tuple[tuple[str, float], tuple[str, float]]
+GLASSES_COLORS = {
+    "black": (0.012, 0.012, 0.013), "tortoise": (0.09, 0.035, 0.014), "gold": (0.40, 0.28, 0.12), "silver": (0.42, 0.43, 0.45),
+    "blue": (0.02, 0.05, 0.14), "red": (0.18, 0.015, 0.02),
+}  # fmt: skip
 ANCESTRIES = ("african", "asian", "caucasian")
 SHAVED = ("bald", "buzz")  # hair styles painted on the scalp
 
@@ -18,7 +23,9 @@ SHAVED = ("bald", "buzz")  # hair styles painted on the scalp
 HAIR_COLORS = {
     "black": (0.018, 0.014, 0.012), "dark": (0.045, 0.026, 0.016), "brown": (0.10, 0.055, 0.030),
     "light": (0.20, 0.115, 0.06), "blonde": (0.46, 0.31, 0.15), "ash": (0.33, 0.26, 0.18), "red": (0.17, 0.058, 0.025),
-    "grey": (0.36, 0.35, 0.34), "white": (0.52, 0.52, 0.51),
+    "grey": (0.36, 0.35, 0.34), "white": (0.52, 0.52, 0.51), "chestnut": (0.075, 0.034, 0.018),
+    "auburn": (0.11, 0.035, 0.018), "copper": (0.26, 0.085, 0.03), "strawberry": (0.40, 0.20, 0.09),
+    "platinum": (0.56, 0.46, 0.30), "steel": (0.20, 0.20, 0.21),
 }  # fmt: skip
 # Texture of each eye colour. Dark brown is the light brown one, tinted in the shader.
 EYE_TEXTURES = {
@@ -47,6 +54,16 @@ FEMALE_BIAS = {
     "eyebrows-trans-forward": -0.3, "neck-scale-horiz-incr": -0.2, "cheek-bones-incr": 0.12,
     "mouth-scale-horiz-incr": -0.08, "head-scale-horiz-incr": -0.05, "forehead-trans-forward": 0.1,
 }  # fmt: skip
+# Added to a child's face, fading out towards youth: large eyes and skull, small jaw and nose, round cheeks.
+CHILD_BIAS = {
+    "eye-scale-incr": 0.30, "eye-height2-incr": 0.12, "forehead-scale-vert-incr": 0.25,
+    "nose-scale-vert-incr": -0.25, "nose-scale-depth-incr": -0.15, "nose-volume-incr": -0.20, "nose-hump-incr": -0.30,
+    "nose-point-up": 0.25, "nose-base-up": 0.15, "nose-greek-incr": -0.20, "nose-width1-incr": 0.10,
+    "chin-height-incr": -0.30, "chin-prominent-incr": -0.20, "chin-bones-incr": -0.25, "chin-jaw-drop-incr": -0.20,
+    "chin-width-incr": -0.10, "cheek-volume-incr": 0.35, "cheek-inner-incr": 0.20, "cheek-bones-incr": -0.25,
+    "mouth-scale-horiz-incr": -0.15, "mouth-laugh-lines-out": -0.20, "eyebrows-trans-forward": -0.35,
+    "neck-scale-horiz-incr": -0.25, "neck-scale-depth-incr": -0.20, "head-scale-depth-incr": 0.10,
+}  # fmt: skip
 MALE_BIAS = {"eye-scale-incr": 0.06, "eyebrows-trans-up": 0.05}
 
 
@@ -68,6 +85,7 @@ class Person:
     hair_color: np.ndarray
     brow: str
     brow_color: np.ndarray
+    brow_gain: float
     eye: str
     iris_brightness: float
     lash: str
@@ -80,6 +98,8 @@ class Person:
     lip_amount: float
     blush: float
     rest: dict[str, float]
+    glasses: str | None
+    glasses_color: np.ndarray
 
     @property
     def shaved(self) -> bool:
@@ -93,7 +113,7 @@ class Person:
 def random_person(
     head: Head, seed: int, *, gender: float | None = None, age: float | None = None, ancestry: str | None = None
 ) -> Person:
-    """gender: 0 male .. 1 female; age: anny's 0.36 .. 1; ancestry: the largest of a mixture; None: drawn."""
+    """gender: 0 male .. 1 female; age: anny's 0.2 .. 1; ancestry: the largest of a mixture; None: drawn."""
     rng = np.random.default_rng(seed)
     phenotype = _phenotype(rng, gender, age, ancestry)
     local = _local_shapes(rng, head, phenotype)
@@ -106,32 +126,42 @@ def random_person(
     eyes = _choose(rng, CAUCASIAN_EYES) if light_eyed else "brown"
     iris_brightness = 1.0 if light_eyed else float(rng.uniform(0.5, 0.85))
     brows = _brows(rng, female, years)
-    flat_brows = brows in ("eyebrow001", "eyebrow009", "eyebrow006")
-    local["eyebrows-angle-up"] = local.get("eyebrows-angle-up", 0) + (0.20 if flat_brows else 0.45)
+    local["eyebrows-angle-up"] += 0.2
     clothes = _clothes(rng, female, years)
-    shirt = np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.75), rng.uniform(0.15, 0.9)))
+    shirt = np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.9), rng.uniform(0.12, 0.98)))
     beard = (
         0.0 if female or years < 0.62 else float(rng.choice([0, 0, rng.uniform(0.15, 0.45), rng.uniform(0.45, 0.85)]))
     )
     lashes = str(rng.choice(EYELASHES)) if female else "eyelashes01"
     shirt_tint = float(rng.uniform(0.5, 1))
     rng.integers(1 << 30)
+    glasses, glasses_color = _glasses(seed, years)
     return Person(
-        seed, phenotype, local, skin, tone, hair, hair_color, brows, brow_color, eyes, iris_brightness, lashes,
+        seed, phenotype, local, skin, tone, hair, hair_color, brows, brow_color,
+        brow_gain=1.5 - 0.6 * childlike(years),
+        eye=eyes, iris_brightness=iris_brightness,
+        lash=lashes,
         lash_gain=1.0 if female else 0.55,
         clothes=clothes,
         shirt=shirt.astype(np.float32),
-        shirt_tint=0.0 if "elegant" in clothes else shirt_tint,
+        shirt_tint=shirt_tint - 0.45 if "elegant" in clothes else shirt_tint,
         beard=beard,
         lip_color=(np.array([0.62, 0.10, 0.14]) * float(rng.uniform(0.6, 1.2))).astype(np.float32),
         lip_amount=float(rng.choice([0, rng.uniform(0.1, 0.6)])) if female and years > 0.6 else 0.0,
         blush=float(rng.uniform(0, 0.5)),
         rest={
-            "browInnerUp": float(rng.uniform(0.12, 0.32)),
-            "browDown": -float(rng.uniform(0.05, 0.18)),
-            "mouthSmile": float(rng.uniform(0, 0.12)),
+            "browInnerUp": float(rng.uniform(0.08, 0.24)),
+            "browDown": -float(rng.uniform(0.08, 0.22)),
+            "mouthSmile": float(rng.uniform(0.08, 0.28)),
         },
+        glasses=glasses,
+        glasses_color=glasses_color,
     )  # fmt: skip
+
+
+def childlike(age: float) -> float:
+    """1 up to ten years (anny's age 1/3), 0 from eighteen on (0.52)."""
+    return float(np.clip((0.52 - age) / (0.52 - 1 / 3), 0, 1))
 
 
 def _choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
@@ -143,7 +173,7 @@ def _phenotype(rng, gender: float | None, age: float | None, ancestry: str | Non
     if gender is None:
         gender = float(rng.choice([rng.uniform(0, 0.12), rng.uniform(0.88, 1)]))
     if age is None:
-        bands = [rng.uniform(0.36, 0.55), rng.uniform(0.6, 0.8), rng.uniform(0.6, 0.8), rng.uniform(0.8, 1)]
+        bands = [rng.uniform(0.22, 0.55), rng.uniform(0.6, 0.8), rng.uniform(0.6, 0.8), rng.uniform(0.8, 1)]
         age = float(rng.choice(bands))
     if ancestry is None:
         mixture = rng.dirichlet([0.35] * 3)
@@ -167,6 +197,7 @@ def _local_shapes(rng, head: Head, phenotype: dict[str, float]) -> dict[str, flo
     female = phenotype["gender"] > 0.5
     bias = FEMALE_BIAS if female else MALE_BIAS
     adult = min(1.0, max(0.3, (phenotype["age"] - 0.3) / 0.3))
+    child = childlike(phenotype["age"])
     local = {}
     for change in head.local_changes:
         side, name = (change[:2], change[2:]) if change[:2] in ("l-", "r-") else ("", change)
@@ -178,7 +209,7 @@ def _local_shapes(rng, head: Head, phenotype: dict[str, float]) -> dict[str, flo
             value *= 0.35
         if female and area in ("chin", "eyebrows", "nose", "neck", "forehead"):
             value *= 0.7
-        local[change] = value + bias.get(name, 0.0) * adult
+        local[change] = value * (1 - 0.4 * child) + bias.get(name, 0.0) * adult + CHILD_BIAS.get(name, 0.0) * child
         if side == "l-":  # faces are nearly symmetric
             local["r-" + name] = local[change] + float(rng.normal(0, 0.04))
     local["head-fat-incr"] = float(np.clip(rng.normal(0, 0.15), -0.25, 0.35))
@@ -207,14 +238,16 @@ def _skin_textures(rng, head: Head, female: bool, age: float, dark: float) -> Sk
 def _skin_tone(rng, dark: float) -> np.ndarray:
     """A factor on the texture, linear RGB."""
     hue, level = np.exp(rng.normal(0, [0.05, 0.05, 0.06])), np.exp(rng.normal(0, 0.10))
-    light = np.array([0.97, 0.90, 0.85]) * rng.uniform(0.80, 1.0)
-    return (hue * level * (light * (1 - dark) + np.array([0.95, 1.0, 1.03]) * dark)).astype(np.float32)
+    light = np.array([0.97, 0.89, 0.82]) * rng.uniform(0.68, 0.93)
+    return (hue * level * (light * (1 - dark) + np.array([1.16, 1.15, 1.14]) * dark)).astype(np.float32)
 
 
 def _hair_style(rng, female: bool, age: float, dark: float) -> str:
     if dark > 0.5:
         if female:
-            return _choose(rng, {"afro01": 2.5, "ponytail01": 2, "braid01": 1, "bob01": 1, "buzz": 0.4})
+            return _choose(
+                rng, {"afro01": 2.5, "braid01": 1.3, "bob01": 1.5, "long01": 1.3, "ponytail01": 0.4, "buzz": 0.3}
+            )
         return _choose(rng, {"afro01": 2, "short01": 1.5, "buzz": 2, "bald": 0.5, "short04": 1})
     if female:
         return _choose(
@@ -223,8 +256,8 @@ def _hair_style(rng, female: bool, age: float, dark: float) -> str:
                 "bob01": 2.2,
                 "bob02": 2.2,
                 "braid01": 1.6,
-                "long01": 2.2,
-                "ponytail01": 1.6,
+                "long01": 2.6,
+                "ponytail01": 0.5,
                 "short03": 0.8,
                 "short01": 0.15,
             },
@@ -242,18 +275,21 @@ def _hair_style(rng, female: bool, age: float, dark: float) -> str:
 def _hair_color(rng, phenotype: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """Of hair and of brows: grey with age."""
     if phenotype["caucasian"] > 0.5:
-        weights = {"black": 0.5, "dark": 2, "brown": 3, "light": 2, "blonde": 2, "ash": 1.2, "red": 0.8}
+        weights = {
+            "black": 0.5, "dark": 1.6, "chestnut": 1.2, "brown": 2.4, "light": 2, "blonde": 1.8, "ash": 1.2, "red": 0.6,
+            "auburn": 0.5, "copper": 0.4, "strawberry": 0.4, "platinum": 0.4,
+        }  # fmt: skip
     elif phenotype["asian"] > 0.5:
-        weights = {"black": 4, "dark": 2, "brown": 0.4}
+        weights = {"black": 4, "dark": 2, "chestnut": 0.6, "brown": 0.4, "auburn": 0.2}
     else:
-        weights = {"black": 4, "dark": 1.5}
+        weights = {"black": 4, "dark": 1.5, "chestnut": 0.4, "auburn": 0.15}
     color = np.array(HAIR_COLORS[_choose(rng, weights)])
     color = color * np.exp(rng.normal(0, 0.12, 3) * 0.4 + rng.normal(0, 0.15))
     brow = np.minimum(color * 0.5, [0.085, 0.055, 0.036])
     age = phenotype["age"]
     if age > 0.84:
         grey = float(np.clip((age - 0.84) / 0.12 * rng.uniform(0.3, 1.2), 0, 1))
-        color = color * (1 - grey) + np.array(HAIR_COLORS[str(rng.choice(["grey", "white"]))]) * grey
+        color = color * (1 - grey) + np.array(HAIR_COLORS[str(rng.choice(["steel", "grey", "white"]))]) * grey
         brow = brow * (1 - grey * 0.6) + np.array([0.15, 0.14, 0.135]) * grey * 0.6
     return color.astype(np.float32), brow.astype(np.float32)
 
@@ -262,7 +298,8 @@ def _brows(rng, female: bool, age: float) -> str:
     return _choose(
         rng,
         {
-            "eyebrow001": 4, "eyebrow012": 2, "eyebrow008": 1.2, "eyebrow004": 0.8, "eyebrow010": 1, "eyebrow011": 0.8,
+            "eyebrow001": 4, "eyebrow003": 0.6, "eyebrow008": 1.2, "eyebrow004": 0.8, "eyebrow010": 1.4, "eyebrow011": 1.2,
+            "eyebrow002": 0.8 if female else 0.2, "eyebrow005": 0.6 if female else 0.2,
             "eyebrow006": 0.5 if female and age > 0.8 else 0, "eyebrow009": 0 if female else 1.5,
         },
     )  # fmt: skip
@@ -278,3 +315,12 @@ def _clothes(rng, female: bool, age: float) -> str:
         ]  # fmt: skip
     choice = str(rng.choice(names))
     return str(rng.choice(["male_casualsuit04", "male_casualsuit06", "female_casualsuit01"])) if age < 0.55 else choice
+
+
+def _glasses(seed: int, age: float) -> tuple[str | None, np.ndarray]:
+    """One person in six, more of the old, fewer children. Their own random numbers leave the rest of the person as it is."""
+    rng = np.random.default_rng([seed, 1])
+    share = 0.06 if age < 0.45 else 0.15 + 0.2 * (age > 0.85)
+    wears, frame = rng.uniform() < share, str(rng.choice(list(FRAMES)))
+    color = GLASSES_COLORS[str(rng.choice(list(GLASSES_COLORS), p=[0.35, 0.2, 0.12, 0.15, 0.1, 0.08]))]
+    return (frame if wears else None), np.array(color, np.float32)

@@ -22,9 +22,13 @@ SHADOW_SIZE = 384
 SHADER_OF = {
     "skin": "skin", "eye": "eye", "teeth": "mouth", "tongue": "mouth", "cloth": "cloth", "hair": "hair", "lash": "card",
     "brow": "card",
+    "glasses": "glasses",
 }  # fmt: skip
-LIT_SHADERS = {"skin", "eye", "mouth", "cloth", "hair", "card"}
+LIT_SHADERS = {"skin", "eye", "mouth", "cloth", "hair", "card", "glasses"}
 BLEND = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
+SWEPT_HAIR = ("bob01", "bob02", "braid01", "short03")
+BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+BROW_LIFT = 0.004  # metres
 LASH_COLOR = np.array([0.012, 0.010, 0.010])
 
 
@@ -54,6 +58,7 @@ class _Buffers:
     indices: dict[str, moderngl.Buffer]
     arrays: dict[tuple[str, str], moderngl.VertexArray]
     skin: moderngl.Texture
+    hair_order: np.ndarray  # (triangles, 3), near ones first
 
 
 class Renderer:
@@ -189,7 +194,9 @@ class Renderer:
                 for program in (SHADER_OF[surface], "depth")
             }
             skin = self._upload_texture(_blend_skins(self.head, person))
-            buffers = _Buffers(body, moving, fixed, indices, arrays, skin)
+            buffers = _Buffers(
+                body, moving, fixed, indices, arrays, skin, body.triangles.get("hair", np.zeros((0, 3), np.int32))
+            )
             self._write_fixed(buffers)
             self._bake_occlusion(buffers)
             self._people[id(person)] = buffers
@@ -220,7 +227,7 @@ class Renderer:
 
         def depth_map(view: np.ndarray) -> np.ndarray:
             self._begin_depth(frame)
-            self._draw_depth(buffers, view)
+            self._draw_depth(buffers, view, without=("glasses",))
             return np.frombuffer(with_depth.read(), np.float32).reshape(256, 256)
 
         body.attributes[:, 0] = bake_occlusion(body, posed, depth_map)
@@ -243,14 +250,13 @@ class Renderer:
         frame.clear(depth=1.0)
 
     def _draw_depth(self, buffers: _Buffers, view: np.ndarray, without: tuple[str, ...] = ()) -> None:
-        program = self._programs["depth"]
-        program["view_projection"].write(view.T.astype(np.float32).tobytes())
         person = buffers.body.person
+        self._set("depth", view_projection=view.T.copy(), swept=float(person.hair in SWEPT_HAIR))
         for surface in buffers.body.triangles:
             if surface in ("lash", "brow") or surface in without:
                 continue
-            program["is_hair"] = int(surface == "hair")
-            program["alpha_cut"] = {"hair": 0.35, "cloth": 0.5}.get(surface, 0.0)
+            cut = {"hair": 0.35, "cloth": 0.5}.get(surface, 0.0)
+            self._set("depth", is_hair=int(surface == "hair"), alpha_cut=cut)
             if surface == "hair":
                 self._texture("hair", person.hair).use(0)
             elif surface == "cloth":
@@ -269,7 +275,7 @@ class Renderer:
             triangles = buffers.body.triangles["hair"]
             middles = posed.vertices[buffers.body.drawn[triangles]].sum(1) / 3
             order = np.argsort(((middles - camera) ** 2).sum(1))
-            buffers.indices["hair"].write(triangles[order].astype(np.int32).tobytes())
+            buffers.hair_order = triangles[order].astype(np.int32)
 
     def _set_common_uniforms(self, view_projection, toward_light, camera, light: Light) -> None:
         for name in LIT_SHADERS:
@@ -278,6 +284,8 @@ class Renderer:
                 view_projection=view_projection.T.copy(),
                 light_projection=toward_light.T.copy(),
                 camera=camera,
+                viewer=camera,
+                lift=0.0,
                 light_direction=light.directions(),
                 light_color=light.colors(),
                 ambient=float(light.ambient),
@@ -321,11 +329,20 @@ class Renderer:
         cloth = {"dye": person.shirt**2.2, "dye_gain": gain, "dye_amount": person.shirt_tint}
         self._draw(buffers, "cloth", self._texture("clothes", person.clothes), **cloth)
         self._large_frame.depth_mask = False
-        brow = {"tint": person.brow_color, "gain": 1.5, "class_index": float(CLASSES.index("brows"))}
+        brow = {
+            "tint": person.brow_color,
+            "gain": person.brow_gain,
+            "class_index": float(CLASSES.index("brows")),
+            "lift": BROW_LIFT,
+            "blink": 0.0,
+        }
         self._draw(buffers, "brow", self._texture("eyebrows", person.brow), **brow)
-        lash = {"tint": LASH_COLOR, "gain": 0.75 * person.lash_gain, "class_index": 0.0}
+        blink = float(np.clip(actions[[self.head.action_index[name] for name in BLINKS]].mean(), 0, 1))
+        lash = {"tint": LASH_COLOR, "gain": 0.75 * person.lash_gain, "class_index": 0.0, "lift": 0.0, "blink": blink}
         self._draw(buffers, "lash", self._texture("eyelashes", person.lash), **lash)
         self._large_frame.depth_mask = True
+        if person.glasses:
+            self._draw(buffers, "glasses", buffers.skin, frame_color=person.glasses_color)
         if not person.shaved:
             self._draw_hair(buffers, posed)
         self.context.disable(moderngl.BLEND)
@@ -383,9 +400,17 @@ class Renderer:
             "hair_color": body.person.hair_color,
             "mean_luminance": self._mean_luminance("hair", body.person.hair),
             "head_center": posed.eye_centers.mean(0) + (body.hair_center - body.eye_centers.mean(0)),
+            "swept": float(body.person.hair in SWEPT_HAIR),
             "is_afro": float(body.person.hair == "afro01"),
         }
-        self._draw(buffers, "hair", self._texture("hair", body.person.hair), **uniforms)
+        texture = self._texture("hair", body.person.hair)
+        buffers.indices["hair"].write(buffers.hair_order.tobytes())
+        self._draw(buffers, "hair", texture, solid=1.0, **uniforms)
+        # Thin strands blend over what is behind them, so they come back to front and hide nothing.
+        buffers.indices["hair"].write(np.ascontiguousarray(buffers.hair_order[::-1]).tobytes())
+        self._large_frame.depth_mask = False
+        self._draw(buffers, "hair", texture, solid=0.0, **uniforms)
+        self._large_frame.depth_mask = True
 
     def _downsample(self) -> list[np.ndarray]:
         for unit, texture in enumerate(self._large):

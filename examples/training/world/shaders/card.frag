@@ -1,10 +1,12 @@
-// Brows and lashes: textured cards blended over the skin.
+// Brows and lashes: textured cards blended over the skin. attributes of lashes: occlusion, nearness to the outer corner.
 uniform vec3 tint;
 uniform float gain;
+uniform float blink;            // 0..1; lashes pile up in the corner of a closed eye, so they thin out there
 uniform float class_index;      // 0: leaves the segmentation as it is
 
 void main() {
-    float alpha = clamp(texture(surface_texture, v_uv).a * gain, 0., 1.);
+    float thin = 1. - blink * mix(.25, .9, v_attributes.y);
+    float alpha = clamp(texture(surface_texture, v_uv).a * gain * thin, 0., 1.);
     if (alpha < .03) discard;
     vec3 n = normalize(v_normal);
     vec3 v = normalize(camera - v_position);

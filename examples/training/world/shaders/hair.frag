@@ -3,11 +3,16 @@ uniform vec3 hair_color;
 uniform float mean_luminance;      // of the texture
 uniform vec3 head_center;
 uniform float is_afro;             // 1: no highlight along strands
+uniform float solid;               // 1: only what covers fully, 0: only the soft rest
 
 void main() {
     if (covers_face(v_attributes.yzw, v_uv)) discard;
     vec4 texel = texture(surface_texture, v_uv);
-    if (texel.a < .27) discard;
+    // Single strands are thinner than a texel and would break up into dots: half of the coverage comes from a blurred copy.
+    float coverage = .5 * (texel.a + texture(surface_texture, v_uv, 2.5).a);
+    bool covers = coverage > .5;
+    float alpha = covers ? 1. : clamp((coverage - .2) * 3.3, 0., 1.);
+    if (covers != (solid > .5) || alpha < .02) discard;
     vec3 v = normalize(camera - v_position);
     vec3 n = normalize(v_normal);
     if (dot(n, v) < 0.) n = -n;
@@ -44,7 +49,7 @@ void main() {
         color += shine * light_color[i] * ((q36 * .055 + q9 * .05) * shadow * clamp((d + .1) * 2., 0., 1.));
     }
     color += albedo * sky(n) * ambient * occlusion * 1.1;
-    out_color = vec4(tone_curve(color), 1.);
+    out_color = vec4(tone_curve(color), alpha);
     out_normal = vec4(0.);
-    out_class = vec4(CLASS_HAIR / 255., 0., 0., 1.);
+    out_class = vec4(CLASS_HAIR / 255., 0., 0., alpha > .5 ? 1. : 0.);
 }

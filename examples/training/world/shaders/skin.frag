@@ -41,6 +41,8 @@ void main() {
     float fresnel = 1. - max(dot(n, v), 0.);
     fresnel = fresnel * fresnel * fresnel * fresnel * fresnel;
 
+    // On dark skin the same reflection stands out more, and reads as wet.
+    float matte = mix(.45, .85, smoothstep(.02, .22, dot(albedo, vec3(.3, .6, .1))));
     vec3 diffuse = vec3(0.), specular = vec3(0.);
     for (int i = 0; i < 3; i++) {
         float d = dot(n, light_direction[i]);
@@ -58,8 +60,9 @@ void main() {
         albedo *= depth;
         specular *= depth * .5;
     }
+    specular *= matte;
     diffuse += albedo * sky(n) * ambient * occlusion_color;
-    diffuse += sky(reflect(-v, n)) * ambient * (f0 * .5 + fresnel * .10) * occlusion * occlusion;
+    diffuse += sky(reflect(-v, n)) * ambient * matte * (f0 * .5 + fresnel * .10) * occlusion * occlusion;
     out_color = vec4(tone_curve(diffuse + specular), 1.);
     out_normal = vec4(n * .5 + .5, 1.);
     out_class = vec4((mouth > .5 ? CLASS_MOUTH : (lips > .5 ? CLASS_LIPS : CLASS_SKIN)) / 255., 0., 0., 1.);

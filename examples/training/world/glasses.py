@@ -1,0 +1,73 @@
+"""Glasses, modelled here: two rims, a bridge and two temples, all tubes that sit still on the head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+RIM_POINTS, TUBE_POINTS = 40, 6
+EYE_RELIEF = 0.0165  # metres from the eyeball's surface to the rim
+# Half width, half height (fractions of half the distance between the eyes), exponent of the outline, tube radius in metres.
+FRAMES = {
+    "round": (0.70, 0.66, 2.0, 0.0009),
+    "oval": (0.78, 0.56, 2.3, 0.0010),
+    "square": (0.80, 0.60, 4.0, 0.0016),
+    "wide": (0.86, 0.58, 3.0, 0.0020),
+}
+
+
+def glasses_mesh(frame: str, eye_centers: np.ndarray, eye_radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (n, 3) in metres and triangles (m, 3), on the resting head. eye_centers: (2, 3), left (x > 0) and right."""
+    half_width, half_height, exponent, radius = FRAMES[frame]
+    half = 0.5 * np.linalg.norm(eye_centers[0] - eye_centers[1])
+    middle = eye_centers.mean(0)
+    front = middle[2] + eye_radius + EYE_RELIEF
+    tubes = []
+    for sign in (1, -1):
+        center = np.array([middle[0] + sign * half, middle[1] - 0.06 * half, front])
+        rim = _outline(center, half * half_width, half * half_height, exponent)
+        rim[:, 2] -= 0.10 * np.abs(rim[:, 0] - middle[0]) ** 2 / half  # frames wrap around the face a little
+        outer = rim[np.argmax(rim[:, 0] * sign)] + np.array([0, 0.25 * half * half_height, 0])
+        hinge = outer + np.array([sign * 0.004, 0, -0.004])
+        ear = np.array([middle[0] + sign * 0.076, outer[1] - 0.004, middle[2] - 0.075])
+        tubes += [_tube(rim, radius, closed=True), _tube(np.array([outer, hinge, ear]), radius, closed=False)]
+    inner = half * (1 - half_width)
+    x = np.linspace(-inner, inner, 9)
+    arch = 0.12 * half * (1 - (x / inner) ** 2)
+    bridge = np.stack([middle[0] + x, middle[1] + 0.05 * half + arch, np.full(9, front) + 0.3 * arch], 1)
+    tubes.append(_tube(bridge, radius, closed=False))
+    counts = np.cumsum([0] + [len(vertices) for vertices, _ in tubes])
+    triangles = [faces + first for (_, faces), first in zip(tubes, counts, strict=False)]
+    return np.concatenate([vertices for vertices, _ in tubes]), np.concatenate(triangles)
+
+
+def _outline(center: np.ndarray, half_width: float, half_height: float, exponent: float) -> np.ndarray:
+    """A superellipse facing the viewer, (RIM_POINTS, 3)."""
+    angle = np.linspace(0, 2 * np.pi, RIM_POINTS, endpoint=False)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x = np.sign(cosine) * np.abs(cosine) ** (2 / exponent) * half_width
+    y = np.sign(sine) * np.abs(sine) ** (2 / exponent) * half_height
+    return center + np.stack([x, y, np.zeros(RIM_POINTS)], 1)
+
+
+def _tube(path: np.ndarray, radius: float, closed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A tube along a path (n, 3)."""
+    if closed:
+        along = np.roll(path, -1, 0) - np.roll(path, 1, 0)
+    else:
+        along = np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    reference = np.where(np.abs(along[:, 2:]) < 0.7, np.array([[0, 0, 1.0]]), np.array([[0, 1.0, 0]]))
+    side = np.cross(along, reference)
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    up = np.cross(side, along)
+    angle = np.linspace(0, 2 * np.pi, TUBE_POINTS, endpoint=False)
+    ring = radius * (np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * up[:, None])
+    vertices = (path[:, None] + ring).reshape(-1, 3)
+    faces = []
+    for k in range(len(path) if closed else len(path) - 1):
+        following = (k + 1) % len(path)
+        for j in range(TUBE_POINTS):
+            a, b = k * TUBE_POINTS + j, k * TUBE_POINTS + (j + 1) % TUBE_POINTS
+            c, d = following * TUBE_POINTS + j, following * TUBE_POINTS + (j + 1) % TUBE_POINTS
+            faces += [(a, c, b), (b, c, d)]
+    return vertices, np.array(faces)

@@ -1,0 +1,82 @@
+"""Identities: saved, loaded, edited, cast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imagineid_sdk.errors import IdentityFileError, OptionError
+from imagineid_sdk.face.head import ParametricHead
+from imagineid_sdk.face.identity import WORDS, Identity, age_in_years, age_parameter
+from imagineid_sdk.face.people import Heard, PeoplePrior, Wishes
+from imagineid_sdk.hub import load_component
+
+
+def unit(seed: int) -> np.ndarray:
+    vector = np.random.default_rng(seed).normal(size=64).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+WOMAN = Heard(gender=0.97, age=35, age_spread=8, build=0.5, build_spread=0.15, voice=unit(0))
+MAN = replace(WOMAN, gender=0.04, voice=unit(1))
+
+
+@pytest.fixture(scope="module")
+def cast(shipped_weights):
+    head = load_component(shipped_weights, "head", ParametricHead)
+    people = load_component(shipped_weights, "people", PeoplePrior)
+    return lambda heard=WOMAN, seed=0, **wishes: people.cast(head, heard, Wishes(**wishes), seed)
+
+
+def test_a_saved_identity_comes_back_whole(cast, tmp_path):
+    person = replace(cast(), reference=np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float16))
+    loaded = Identity.load(person.save(tmp_path / "anna.safetensors"))
+    assert loaded.words() == person.words()
+    assert loaded.seed == person.seed and loaded.ancestry == person.ancestry
+    assert np.array_equal(loaded.code, person.code) and np.array_equal(loaded.reference, person.reference)
+
+
+def test_a_file_that_is_no_identity_says_so(tmp_path):
+    (tmp_path / "not.safetensors").write_text("hello")
+    with pytest.raises(IdentityFileError, match="not an identity file"):
+        Identity.load(tmp_path / "not.safetensors")
+    with pytest.raises(IdentityFileError, match="No identity file"):
+        Identity.load(tmp_path / "missing.safetensors")
+
+
+def test_the_voice_decides_the_sex_and_the_seed_the_person(cast):
+    women = [cast(WOMAN, seed) for seed in range(20)]
+    assert all(person.words()["gender"] == "female" for person in women)
+    assert all(cast(MAN, seed).words()["gender"] == "male" for seed in range(20))
+    assert len({(p.hair, p.skin_rgb, p.eye_color) for p in women}) > 12
+    assert all(person.beard == "none" for person in women)
+
+
+def test_the_same_seed_casts_the_same_person_for_nearly_the_same_voice(cast):
+    near = WOMAN.voice + 0.05 * unit(9)
+    again = cast(replace(WOMAN, voice=near / np.linalg.norm(near), age=36.0), 5)
+    assert again.hair == cast(WOMAN, 5).hair
+    assert np.linalg.norm(again.code - cast(WOMAN, 5).code) < 0.2 * np.linalg.norm(cast(WOMAN, 5).code)
+
+
+def test_editing_one_attribute_leaves_the_others(cast):
+    plain, edited = cast(seed=3), cast(seed=3, hair="long", eye_color="green")
+    assert (edited.hair, edited.eye_color) == ("long", "green")
+    assert np.array_equal(plain.code, edited.code)
+    assert plain.clothes == edited.clothes and plain.skin_rgb == edited.skin_rgb
+
+
+def test_wishes_override_what_was_heard(cast):
+    person = cast(seed=1, gender="male", age=70)
+    assert person.words()["gender"] == "male" and person.words()["age"] == "old"
+    with pytest.raises(OptionError, match="Choose one of"):
+        cast(hair="mohawk")
+    with pytest.raises(OptionError, match="10 to 90"):
+        cast(age=3)
+
+
+def test_ages_survive_the_trip_through_their_parameter():
+    assert [round(age_in_years(age_parameter(years))) for years in (12, 25, 60, 88)] == [12, 25, 60, 88]
+    assert len(WORDS["age"]) == 5

@@ -1,0 +1,113 @@
+"""The networks at tiny sizes: shapes, switches, and what training may and may not change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.backdrop import Backdrop
+from imagineid_sdk.imagining.blending import BlendingAdapter, decode_reference, warp
+from imagineid_sdk.imagining.denoising import denoise, denoise_once
+from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
+from imagineid_sdk.imagining.spatial import SpatialAdapter
+
+SKIPS = (16, 16, 16, 32)
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    denoiser = UNet2DConditionModel(
+        sample_size=16, in_channels=16, out_channels=16, layers_per_block=1, block_out_channels=(16, 32),
+        down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
+        cross_attention_dim=8, attention_head_dim=2, norm_num_groups=4,
+    )  # fmt: skip
+    return {
+        "autoencoder": HeadAutoencoder(
+            encoder_channels=(8, 8, 8, 8), encoder_blocks=(1, 1, 1, 1), decoder_channels=(16, 12, 8, 8),
+            decoder_blocks=(1, 1, 1, 1),
+        ),
+        "denoiser": denoiser,
+        "words": WordEmbedder({"hair": ["long", "short"], "age": ["young", "old"]}, width=8),
+        "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16),
+        "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
+        "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),
+    }  # fmt: skip
+
+
+def test_pictures_go_to_latents_sixteen_times_smaller_and_back(small):
+    latents = small["autoencoder"].encode(torch.zeros(2, 4, 256, 256))
+    assert latents.shape == (2, 16, 16, 16)
+    assert small["autoencoder"].decode(latents).shape == (2, 4, 256, 256)
+
+
+def test_adapters_begin_as_if_they_were_not_there(small):
+    maps, motion = torch.rand(1, 14, 128, 128), torch.rand(1, 55)
+    noise, time, tokens = torch.randn(1, 16, 16, 16), torch.ones(1), torch.randn(1, 5, 8)
+    with torch.no_grad():
+        alone = denoise_once(small["denoiser"], noise, time, tokens, None)
+        adapted = denoise_once(small["denoiser"], noise, time, tokens, small["spatial"](maps, motion))
+    assert torch.allclose(alone, adapted, atol=1e-5)
+
+
+def test_training_the_adapters_leaves_the_base_bit_identical(small):
+    base = [
+        *small["autoencoder"].requires_grad_(False).parameters(),
+        *small["denoiser"].requires_grad_(False).parameters(),
+    ]
+    before = [parameter.clone() for parameter in base]
+    adapters = [small[name] for name in ("semantic", "spatial", "blending")]
+    optimizer = torch.optim.AdamW([p for adapter in adapters for p in adapter.parameters()], lr=1e-2)
+    adapters_before = [p.clone() for adapter in adapters for p in adapter.parameters()]
+    latents, maps, flow = torch.randn(2, 16, 16, 16), torch.rand(2, 14, 128, 128), torch.zeros(2, 2, 128, 128)
+    for _ in range(3):
+        with torch.no_grad():
+            reference = decode_reference(small["autoencoder"], latents[:1])
+        tokens = torch.cat([small["words"](torch.tensor([[1, 4]] * 2)), small["semantic"](torch.rand(2, 5))], dim=1)
+        blend = small["blending"].latent_blend(reference, maps, flow)
+        spatial = small["spatial"](maps, torch.rand(2, 55))
+        made = denoise_once(small["denoiser"], torch.randn_like(latents), torch.ones(2), tokens, spatial, blend)
+        picture = small["autoencoder"].decode(made, small["blending"].decoder_blend(reference, maps, flow))
+        optimizer.zero_grad()
+        ((made - latents).square().mean() + picture.square().mean()).backward()
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, base, strict=True))
+    changed = [
+        not torch.equal(a, b)
+        for a, b in zip(adapters_before, [p for x in adapters for p in x.parameters()], strict=True)
+    ]
+    assert sum(changed) > 0.9 * len(changed)
+
+
+def test_a_still_flow_leaves_features_where_they_are():
+    features = torch.rand(1, 3, 32, 32)
+    assert torch.allclose(warp(features, torch.zeros(2, 2, 128, 128)), features.expand(2, -1, -1, -1), atol=1e-4)
+    shifted = warp(features, torch.full((1, 2, 32, 32), 1 / 32))
+    assert torch.allclose(shifted[0, :, :-1, :-1], features[0, :, 1:, 1:], atol=1e-4)
+
+
+def test_denoising_ends_at_the_estimate_when_it_is_sure():
+    wanted, steps = torch.randn(1, 4, 4, 4), []
+    made = denoise(lambda noisy, time: wanted, torch.randn(1, 4, 4, 4), 5, lambda step, _: steps.append(step))
+    assert torch.allclose(made, wanted) and steps == [0, 1, 2, 3, 4]
+
+
+def test_words_that_are_not_given_have_a_token_of_their_own(small):
+    assert small["words"].index({}) == [0, 3]
+    assert small["words"].index({"hair": "short"}) == [2, 3]
+
+
+def test_backgrounds_are_exact_and_transparent_is_transparent():
+    nothing = torch.cat([torch.zeros(1, 3, 256, 256), -torch.ones(1, 1, 256, 256)], dim=1)
+    assert (Backdrop.from_option("#204060").lay_behind(nothing) == [0x20, 0x40, 0x60]).all()
+    assert (Backdrop.from_option((1, 2, 3)).lay_behind(nothing) == [1, 2, 3]).all()
+    assert Backdrop.from_option("transparent").lay_behind(nothing).shape == (1, 256, 256, 4)
+    assert (Backdrop.from_option("transparent").lay_behind(nothing)[..., 3] == 0).all()
+    picture = np.full((300, 400, 3), 77, np.uint8)
+    assert (Backdrop.from_option(picture).lay_behind(nothing) == 77).all()
+    with pytest.raises(OptionError, match="neither a picture that exists nor a known colour"):
+        Backdrop.from_option("mauvish")
