@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--autoencoder", type=Path, default=Path("imagineid_sdk/weights/tiny/autoencoder"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
+    parser.add_argument("--frames", type=int, default=36, help="of each person, for the latents")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     everyone = people(options.people) + people(options.people, held_out=True)
@@ -111,7 +112,7 @@ def main() -> None:
     model = HeadAutoencoder.from_pretrained(options.autoencoder).to(memory_format=torch.channels_last)
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            images = to_images(person.pictures)[0].contiguous(memory_format=torch.channels_last)
+            images = to_images(np.array(person.pictures[: options.frames]))[0].contiguous(memory_format=torch.channels_last)
             latents = torch.cat([model.encode(part) for part in images.split(12)])
         np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
 

@@ -12,11 +12,16 @@ import numpy as np
 import torch
 
 from examples.training.people_dataset import Person, people
+from examples.training.world.assets import Assets
+from examples.training.world.body import eyeball, part_scale
+from examples.training.world.head import Head
 from imagineid_sdk.face import geometry
 from imagineid_sdk.face.actions import ARKIT_ACTIONS
 from imagineid_sdk.face.head import EXTRAS, ParametricHead
 
 IDENTITY_CODES = 96
+VISIBLE_BELOW_MOUTH = 0.24
+"""Metres below the mouth at which the picture surely ends."""
 IRIS_ANGLE = 0.45
 """Radians from the optical axis."""
 EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
@@ -35,72 +40,45 @@ def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
 class Reduction:
     """The part of the world's base mesh that a talking head shows."""
 
-    def __init__(self, world, base) -> None:
+    def __init__(self, base: Head) -> None:
         self.base = base
-        skin = base.tri
-        visible = base.T[:, 1] > base.T[base.mouth_v][:, 1].mean() - 0.24
-        skin = skin[visible[skin].all(1)]
+        visible = base.template[:, 1] > base.mouth_center[1] - VISIBLE_BELOW_MOUTH
+        shown = visible[base.triangles].all(1)
+        skin = base.triangles[shown]
         self.skin_vertices = np.unique(skin)
-        renumber = np.full(base.nb, -1)
+        renumber = np.full(len(base.template), -1)
         renumber[self.skin_vertices] = np.arange(len(self.skin_vertices))
-        triangles, parts = [renumber[skin]], [self._skin_parts(world, visible)]
+        triangles, parts = [renumber[skin]], [skin_parts(base, base.uv_triangles[shown])]
         count = len(self.skin_vertices)
-        self.proxies = []
-        for kind, name, part in (("teeth", "teeth_base", geometry.TEETH), ("tongue", "", geometry.TONGUE)):
-            proxy = base.proxy(kind, name)
-            faces = self._front_teeth(proxy) if kind == "teeth" else proxy.f
-            self.proxies.append(proxy)
+        self.fitted = [base.part("teeth", "teeth_base"), base.part("tongue", "tongue01")]
+        for fitted, part in zip(self.fitted, (geometry.TEETH, geometry.TONGUE), strict=True):
+            faces = fitted.vertices[fitted.triangles]
             triangles.append(faces + count)
             parts.append(np.full(len(faces), part))
-            count += len(proxy.tri)
+            count += fitted.placement.shape[0]
         self.mesh_vertices = count
-        directions, eye_faces, _ = world.eye_mesh()
-        self.eye_directions = directions
+        self.eye_directions, eye_faces, _ = eyeball()
         # Values stay below 0.3 m around the eyes, where float16 is exact to a tenth of a millimetre.
-        self.origin = np.array([0, *np.mean([base.lid[side]["c"] for side in "LR"], axis=0)[1:]])
-        corners = directions[eye_faces]
+        self.origin = np.array([0, *np.mean([eyelid.center for eyelid in base.eyelids], axis=0)[1:]])
+        corners = self.eye_directions[eye_faces]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        eye_faces = np.where(((normal * corners.mean(1)).sum(1) < 0)[:, None], eye_faces[:, ::-1], eye_faces)
+        inward = ((normal * corners.mean(1)).sum(1) < 0)[:, None]
+        eye_faces = np.where(inward, eye_faces[:, ::-1], eye_faces)
         angle = np.arccos(np.clip(corners.mean(1)[:, 2] / np.linalg.norm(corners.mean(1), axis=1), -1, 1))
         for eye in range(2):
-            triangles.append(eye_faces + count + eye * len(directions))
+            triangles.append(eye_faces + count + eye * len(self.eye_directions))
             parts.append(np.where(angle < IRIS_ANGLE, geometry.IRIS, geometry.EYE))
         self.triangles, self.parts = np.concatenate(triangles), np.concatenate(parts)
-
-    def _skin_parts(self, world, visible: np.ndarray) -> np.ndarray:
-        import cv2
-
-        mask = cv2.imread(f"{world.CACHE}/mask.png")[:, :, ::-1]  # lips, mouth, scalp
-        keep = visible[self.base.tri].all(1)
-        centre = self.base.uv[self.base.trt[keep]].mean(1)
-        rows = np.clip(((1 - centre[:, 1]) * len(mask)).astype(int), 0, len(mask) - 1)
-        columns = np.clip((centre[:, 0] * len(mask)).astype(int), 0, len(mask) - 1)
-        lips, mouth, _ = mask[rows, columns].T
-        return np.where(mouth > 127, geometry.MOUTH, np.where(lips > 127, geometry.LIPS, geometry.SKIN))
-
-    def _front_teeth(self, proxy) -> np.ndarray:
-        vertices = proxy.M @ self.base.T
-        return proxy.f[vertices[proxy.f][:, :, 2].mean(1) > np.quantile(vertices[:, 2], 0.999) - 0.032]
 
     def vertices(self, values: np.ndarray, offsets: bool = True) -> np.ndarray:
         """Vertices of the reduced mesh for vertices (or displacements) of the base mesh ``(base vertices, 3)``."""
         rows = [values[self.skin_vertices]]
-        for proxy in self.proxies:
-            moved = proxy.M @ values
+        for fitted in self.fitted:
+            moved = fitted.placement @ values
             if offsets:
-                moved = moved + proxy.off * self._proxy_scale(proxy, values)
+                moved = moved + fitted.offsets * part_scale(self.base, values, fitted.scale)
             rows.append(moved)
         return np.concatenate(rows)
-
-    def _proxy_scale(self, proxy, values: np.ndarray) -> np.ndarray:
-        inverse = self.base.inv
-        return np.array(
-            [
-                abs(values[inverse[proxy.scale[axis][0]]][i] - values[inverse[proxy.scale[axis][1]]][i])
-                / proxy.scale[axis][2]
-                for i, axis in enumerate("xyz")
-            ]
-        )
 
     def measure(self, person: Person) -> np.ndarray:
         """Everything that is linear in the identity code, as one vector."""
@@ -111,6 +89,16 @@ class Reduction:
         eyes, joints = stored["ec"] - self.origin, stored["hb"] - self.origin
         extras = np.concatenate([eyes.ravel(), [stored["er"]], joints.ravel(), chosen, camera])
         return np.concatenate([(self.vertices(stored["B0"]) - self.origin).ravel(), extras])
+
+
+def skin_parts(base: Head, uv_triangles: np.ndarray) -> np.ndarray:
+    """Part of every skin triangle, read from the masks over the skin's texture."""
+    centre = base.uvs[uv_triangles].mean(1)
+    size = len(base.face_masks)
+    rows = np.clip(((1 - centre[:, 1]) * size).astype(int), 0, size - 1)
+    columns = np.clip((centre[:, 0] * size).astype(int), 0, size - 1)
+    lips, mouth, _ = base.face_masks[rows, columns].T
+    return np.where(mouth > 127, geometry.MOUTH, np.where(lips > 127, geometry.LIPS, geometry.SKIN))
 
 
 SCALE_EXAMPLES = ("jawOpen", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
@@ -145,17 +133,13 @@ def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
     return np.linalg.solve(basis @ basis.T, basis @ wanted.T).T
 
 
-def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
-    import json
-
-    base = world.Base.get()
-    reduction = Reduction(world, base)
+def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:
+    reduction = Reduction(base)
     persons = people(folder)
     measures = np.stack([reduction.measure(person) for person in persons]).astype(np.float64)
     features = np.stack([phenotype_features(person.description["phenotype"]) for person in persons])
     fitted = fit(measures, features)
-    landmarks = np.array(json.loads(Path(f"{world.CACHE}/landmarks.json").read_text())["idx"])
-    lids = [base.lid[side]["reg"] for side in "LR"]
+    lids = [eyelid.region for eyelid in base.eyelids]
     position = {vertex: i for i, vertex in enumerate(reduction.skin_vertices)}
     lids = [np.array([position[v] for v in lid if v in position]) for lid in lids]
     longest = max(map(len, lids))
@@ -165,7 +149,7 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
         num_triangles=len(reduction.triangles),
         num_eye_vertices=len(reduction.eye_directions),
         num_identity_codes=IDENTITY_CODES,
-        num_landmarks=len(landmarks),
+        num_landmarks=len(base.landmarks),
         num_lid_vertices=longest,
         num_phenotype_features=features.shape[1],
     )
@@ -175,9 +159,10 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
     middle = centres.mean(0)
     eyes = np.concatenate([centre + reduction.eye_directions * radius * 3 for centre in centres])
     joint_weights = np.concatenate(
-        [base.W5[reduction.skin_vertices]] + [np.tile(np.eye(5)[4], (len(proxy.tri), 1)) for proxy in reduction.proxies]
+        [base.skinning[reduction.skin_vertices]]
+        + [np.tile(np.eye(5)[4], (fitted.placement.shape[0], 1)) for fitted in reduction.fitted]
     )
-    actions = np.stack([reduction.vertices(base.fa_basis[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
+    actions = np.stack([reduction.vertices(base.action_shapes[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
     tables = fitted | {
         "action_basis": actions.reshape(len(ARKIT_ACTIONS), -1),
         "action_scale_index": np.array([scale_index(name) for name in ARKIT_ACTIONS]),
@@ -186,7 +171,7 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
         "triangles": reduction.triangles.astype(np.int32),
         "triangle_parts": reduction.parts.astype(np.uint8),
         "position_codes": (np.concatenate([rest, eyes]) - middle) / 0.15,
-        "landmark_vertices": np.array([position[i] for i in landmarks]),
+        "landmark_vertices": np.array([position[i] for i in base.landmarks]),
         "lid_vertices": lids,
     }
     for name, table in tables.items():
@@ -198,13 +183,14 @@ def build(world, folder: Path) -> tuple[ParametricHead, Reduction]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--assets", type=Path, required=True, help="the CC0 MakeHuman assets, see world/README.md")
+    parser.add_argument("--cache", type=Path, default=Path("data/world"), help="where the world keeps the reduced anny")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"), help="identity codes of all people")
     options = parser.parse_args()
 
-    import render as world
-
-    head, reduction = build(world, options.people)
+    base = Head.load(Assets(options.assets), options.cache)
+    head, reduction = build(base, options.people)
     head.half().save_pretrained(options.out)
     head = ParametricHead.from_pretrained(options.out)
     everyone = people(options.people) + people(options.people, held_out=True)

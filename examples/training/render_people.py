@@ -1,6 +1,7 @@
 """Render the picture dataset: one person per pair of files, seeded, resumable.
 
     python -m examples.training.render_people --assets makehuman --out data/heads --people 1200 --frames 36
+    python -m examples.training.render_people --assets makehuman --out data/clips --people 40 --first 5000 --clips
 
 writes per person
     00042.npy  uint8 (frames, size, size, 5): RGB premultiplied by coverage, coverage, class (renderer.CLASSES)
@@ -10,7 +11,8 @@ writes per person
                ec (2, 3), er: eyeball centres and radius, hb (4, 3: pivots of neck and head),
                side, cen, D: width and centre of the view, camera distance, em: eye-mouth distance;
                meta: the person and the light as json
-Frame 0 is the resting face, looking ahead. The .npz is written last: a person without one is rendered again.
+Frame 0 is the resting face, looking ahead; the others are unrelated, or with --clips consecutive. The .npz is written
+last: a person without one is rendered again.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tqdm import tqdm
 
 from .world.assets import Assets
 from .world.camera import Framing, HeadPose
+from .world.clips import random_clip
 from .world.expressions import random_frame
 from .world.head import Head
 from .world.lighting import random_light
@@ -33,18 +36,32 @@ from .world.people import random_person
 from .world.renderer import Renderer
 
 FRAMING = Framing(zoom=0.88, lift=0.12, follow=0.0)  # the camera stands still, so that the background can
+Motion = list[tuple[np.ndarray, HeadPose]]
 EXPRESSION_SEED = 10_000_000  # expressions must not share random numbers with the person
 
 
-def render_person(renderer: Renderer, seed: int, frames: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The contents of one .npy and one .npz."""
-    head = renderer.head
-    person, light = random_person(head, seed), random_light(seed).without_background()
+def random_motion(head: Head, seed: int, frames: int) -> Motion:
+    """A resting frame, then unrelated ones."""
     rng = np.random.default_rng(EXPRESSION_SEED + seed)
-    pictures = np.zeros((frames, renderer.size, renderer.size, 5), np.uint8)
+    return [resting_frame(head)] + [random_frame(head, rng) for _ in range(frames - 1)]
+
+
+def clip_motion(head: Head, seed: int, frames: int) -> Motion:
+    """A resting frame, then consecutive ones, clips.FPS a second."""
+    actions, poses = random_clip(head, np.random.default_rng(EXPRESSION_SEED + seed), frames - 1)
+    return [resting_frame(head), *zip(actions, poses, strict=True)]
+
+
+def resting_frame(head: Head) -> tuple[np.ndarray, HeadPose]:
+    return np.zeros(len(head.actions), np.float32), HeadPose()
+
+
+def render_person(renderer: Renderer, seed: int, motion: Motion) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The contents of one .npy and one .npz."""
+    person, light = random_person(renderer.head, seed), random_light(seed).without_background()
+    pictures = np.zeros((len(motion), renderer.size, renderer.size, 5), np.uint8)
     tracks: dict[str, list] = {"actions": [], "pose": [], "landmarks": [], "mvp": []}
-    for frame in range(frames):
-        actions, pose = random_frame(head, rng) if frame else (np.zeros(len(head.actions), np.float32), HeadPose())
+    for frame, (actions, pose) in enumerate(motion):
         picture = renderer.render(person, actions, pose=pose, light=light, framing=FRAMING)
         pictures[frame, ..., :4], pictures[frame, ..., 4] = picture.rgba, picture.classes
         tracks["actions"].append(actions)
@@ -78,7 +95,8 @@ def _render_share(share: tuple[argparse.Namespace, int]) -> None:
         path = options.out / f"{seed:05d}"
         if path.with_suffix(".npz").exists():
             continue
-        pictures, parameters = render_person(renderer, seed, options.frames)
+        motion = (clip_motion if options.clips else random_motion)(renderer.head, seed, options.frames)
+        pictures, parameters = render_person(renderer, seed, motion)
         np.save(path.with_suffix(".npy"), pictures)
         unfinished = path.with_suffix(".part.npz")
         np.savez(unfinished, **parameters)
@@ -95,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=36, help="per person")
     parser.add_argument("--size", type=int, default=256, help="pixels")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--clips", action="store_true", help="consecutive frames, for judging coherence")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)

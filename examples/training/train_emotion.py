@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,14 @@ from torch.nn import functional as F
 
 from examples.training.train_content import embeddings, fingerprint, freeze
 from examples.training.train_identity import Item, load_items
+from examples.training.voices.features import WEIGHTS
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, STEP, EmotionEncoder, emotion_inputs, spectral_balance
 from imagineid_sdk.listening.identity import IdentityEncoder
-from imagineid_sdk.listening.profile import EMOTIONS, ProsodyTrack
+from imagineid_sdk.listening.listener import Listener
+from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_ACTIONS, ProsodyTrack
+from imagineid_sdk.listening.speech_encoder import SpeechEncoder
 
 _LENGTH = 200  # frames a training piece: 4 s
 _BALANCE = slice(5, 5 + BALANCE_BANDS)
@@ -125,10 +130,32 @@ def evaluate(encoder: EmotionEncoder, items: list[Item], inputs: list[np.ndarray
     }
 
 
+def describe_clips(listener: Listener, folder: Path) -> None:
+    """Logs what all stages together hear in every sound file of a folder: real voices, kept out of training."""
+    jaw = MOUTH_ACTIONS.index("jawOpen")
+    for path in sorted(folder.glob("*.wav")):
+        clip = load_audio(path)
+        begin = time.process_time()
+        profile = listener.listen(clip)
+        cost = (time.process_time() - begin) / clip.duration
+        opening = profile.content.actions[:, jaw]
+        speaking = profile.prosody.speech > 0.5
+        rest = opening[~speaking] if (~speaking).any() else np.zeros(1)
+        mood = profile.emotion
+        _logger.info(
+            "%-32s female %.2f age %.0f | %s %.2f (neutral %.2f) | jaw median %.2f, 90 %% %.2f, in silence 95 %% %.3f, "
+            "second difference %.4f | %.3f CPU s a second",
+            path.stem, profile.gender.value, profile.age.value, mood.label, mood.intensity, mood.probabilities[0],
+            np.median(opening[speaking]), np.quantile(opening[speaking], 0.9), np.quantile(rest, 0.95),
+            np.abs(np.diff(opening, 2)).mean(), cost,
+        )  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, required=True, help="weights folder, holds the earlier stages already")
+    parser.add_argument("--clips", type=Path, help="folder of real voices to describe at the end")
     parser.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
@@ -145,6 +172,9 @@ def main() -> None:
     unknown = [i for i, item in enumerate(items) if item.held_out]
     figures = evaluate(encoder, [items[i] for i in unknown], [inputs[i] for i in unknown], voices[unknown])
     _logger.info("held-out speakers: %s", figures)
+    if options.clips:
+        speech = SpeechEncoder.from_pretrained(WEIGHTS / "speech_encoder", torch_dtype=torch.float32)
+        describe_clips(Listener(speech, identity, content, encoder), options.clips)
     encoder.half().save_pretrained(options.output / "emotion_encoder")
 
 

@@ -20,8 +20,10 @@ from torch.nn import functional as F
 
 from examples.training.voices import corpus
 from examples.training.voices.features import Views, load_views
-from imagineid_sdk.listening.identity import WINDOW_SECONDS, IdentityEncoder, pitch_statistics
+from imagineid_sdk.audio import load_audio
+from imagineid_sdk.listening.identity import WINDOW_SECONDS, IdentityEncoder, hear_identity, pitch_statistics
 from imagineid_sdk.listening.profile import TRACK_RATE
+from imagineid_sdk.listening.prosody import analyse_prosody
 
 _MARGIN, _SCALE = 0.2, 24.0
 _logger = logging.getLogger(__name__)
@@ -166,16 +168,34 @@ def evaluate(encoder: IdentityEncoder, items: list[Item]) -> dict[str, float]:
     }
 
 
+def describe_clips(encoder: IdentityEncoder, folder: Path) -> None:
+    """Logs what is heard of the speaker of every sound file of a folder: real voices, kept out of training."""
+    names, voices = [], []
+    for path in sorted(folder.glob("*.wav")):
+        samples = load_audio(path).samples
+        who = hear_identity(encoder, samples, analyse_prosody(samples))
+        names.append(path.stem)
+        voices.append(who.embedding)
+        nearest = "-" if len(voices) < 2 else names[int(np.argmax([v @ who.embedding for v in voices[:-1]]))]
+        _logger.info(
+            "%-34s female %.2f, age %.0f +- %.0f, nearest before: %s",
+            path.stem, who.gender.value, who.age.value, who.age.spread, nearest,
+        )  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, required=True, help="weights folder that gets identity_encoder/")
+    parser.add_argument("--clips", type=Path, help="folder of real voices to describe at the end")
     parser.add_argument("--steps", type=int, default=800)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     items = load_items(options.corpora)
     encoder = train([item for item in items if not item.held_out], options.steps)
     _logger.info("held-out speakers: %s", evaluate(encoder, [item for item in items if item.held_out]))
+    if options.clips:
+        describe_clips(encoder, options.clips)
     encoder.half().save_pretrained(options.output / "identity_encoder")
 
 

@@ -45,7 +45,7 @@ class SpatialAdapter(ModelMixin, ConfigMixin):
 
     Args:
         map_channels: channels of the geometry maps, ``(batch, map_channels, 128, 128)``.
-        motion: length of the motion vector: 52 actions and three angles.
+        motion_size: length of the motion vector: 52 actions and three angles.
         skip_channels, skip_levels: channels and level (0: 16x16, 1: 8x8) of the denoiser's skip connections.
     """
 
@@ -53,7 +53,7 @@ class SpatialAdapter(ModelMixin, ConfigMixin):
     def __init__(
         self,
         map_channels: int = 14,
-        motion: int = 55,
+        motion_size: int = 55,
         width: int = 192,
         skip_channels: tuple[int, ...] = (128, 128, 128, 192),
         skip_levels: tuple[int, ...] = (0, 0, 1, 1),
@@ -64,7 +64,7 @@ class SpatialAdapter(ModelMixin, ConfigMixin):
             nn.Conv2d(48, 96, 4, stride=2, padding=1), ResidualBlock(96), nn.SiLU(),
             nn.Conv2d(96, width, 4, stride=2, padding=1),
         )  # fmt: skip
-        self.motion = nn.Sequential(nn.Linear(motion, 256), nn.SiLU(), nn.Linear(256, 2 * width))
+        self.motion = nn.Sequential(nn.Linear(motion_size, 256), nn.SiLU(), nn.Linear(256, 2 * width))
         self.before, self.after = ResidualBlock(width), nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.heads = ResidualHeads(width, tuple(skip_channels), tuple(skip_levels))
 

@@ -18,8 +18,9 @@ CLOTHES = (
 EYEBROWS = tuple(f"eyebrow{number:03d}" for number in range(1, 13))
 # How steeply each brow rises outwards, beyond what a calm face has.
 EYEBROW_SLOPES = {
-    "eyebrow001": 0.03, "eyebrow002": 0.14, "eyebrow003": 0.12, "eyebrow004": 0.16, "eyebrow005": 0.16, "eyebrow006": 0.04,
-    "eyebrow007": 0.18, "eyebrow008": 0.12, "eyebrow009": 0.0, "eyebrow010": 0.14, "eyebrow011": 0.12, "eyebrow012": 0.0,
+    "eyebrow001": 0.03, "eyebrow002": 0.14, "eyebrow003": 0.12, "eyebrow004": 0.16, "eyebrow005": 0.16,
+    "eyebrow006": 0.04, "eyebrow007": 0.18, "eyebrow008": 0.12, "eyebrow009": 0.0, "eyebrow010": 0.14,
+    "eyebrow011": 0.12, "eyebrow012": 0.0,
 }  # fmt: skip
 EYELASHES = tuple(f"eyelashes{number:02d}" for number in range(1, 5))
 
@@ -28,7 +29,7 @@ EYELASHES = tuple(f"eyelashes{number:02d}" for number in range(1, 5))
 class FittedMesh:
     """A mesh whose vertices hang on triangles of the base mesh, so that it follows any person.
 
-    anchors: (vertices, 3) base vertices; weights: (vertices, 3) barycentric; offsets: (vertices, 3) in units of `scale`;
+    anchors: (vertices, 3) base vertices; weights: (vertices, 3) barycentric; offsets: (vertices, 3) in units of scale;
     scale: axis -> (base vertex, base vertex, their distance on the model that the offsets were made for);
     hidden: base vertices that the mesh covers; faces and uv_faces: (triangles, 3) into vertices and into `uvs`.
     """

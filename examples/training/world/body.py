@@ -33,8 +33,8 @@ class Body:
     """The drawn surfaces of a person share one vertex list: head, fitted parts, eyeballs.
 
     Surfaces: skin, lash, brow, teeth, tongue, cloth, hair (unless shaved), eye, perhaps glasses. A drawn vertex is a
-    vertex with one texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices, `triangles[surface]`
-    (n, 3) index drawn vertices. `attributes` (drawn, 4) are what the shaders call attributes.
+    vertex with one texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices,
+    `triangles[surface]` (n, 3) index drawn vertices. `attributes` (drawn, 4) are what the shaders call attributes.
     """
 
     def __init__(self, head: Head, person: Person):
@@ -159,7 +159,7 @@ class Body:
         count = len(head.template)
         for surface, kind, name in _part_list(person):
             part = head.part(kind, name)
-            size = _part_scale(head, vertices, part.scale)
+            size = part_scale(head, vertices, part.scale)
             placements.append(part.placement)
             offsets.append((part.offsets * size).astype(np.float32))
             weights = self._part_skinning(surface, part, part.placement @ vertices + offsets[-1])
@@ -246,7 +246,7 @@ def _part_list(person: Person) -> list[tuple[str, str, str]]:
     return parts if person.shaved else [*parts, ("hair", "hair", person.hair)]
 
 
-def _part_scale(head: Head, vertices: np.ndarray, scale: dict[str, tuple[int, int, float]]) -> np.ndarray:
+def part_scale(head: Head, vertices: np.ndarray, scale: dict[str, tuple[int, int, float]]) -> np.ndarray:
     """(3,): how much larger than the mesh's author's model the person is, along each axis."""
     factors = []
     for axis, name in enumerate("xyz"):

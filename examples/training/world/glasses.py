@@ -6,7 +6,7 @@ import numpy as np
 
 RIM_POINTS, TUBE_POINTS = 40, 6
 EYE_RELIEF = 0.0165  # metres from the eyeball's surface to the rim
-# Half width, half height (fractions of half the distance between the eyes), exponent of the outline, tube radius in metres.
+# Half width, half height (in half eye distances), exponent of the outline, radius of the tube in metres.
 FRAMES = {
     "round": (0.70, 0.66, 2.0, 0.0009),
     "oval": (0.78, 0.56, 2.3, 0.0010),
@@ -16,7 +16,7 @@ FRAMES = {
 
 
 def glasses_mesh(frame: str, eye_centers: np.ndarray, eye_radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (n, 3) in metres and triangles (m, 3), on the resting head. eye_centers: (2, 3), left (x > 0) and right."""
+    """Vertices (n, 3) and triangles (m, 3) on the resting head, metres. eye_centers: (2, 3), left (x > 0) and right."""
     half_width, half_height, exponent, radius = FRAMES[frame]
     half = 0.5 * np.linalg.norm(eye_centers[0] - eye_centers[1])
     middle = eye_centers.mean(0)
@@ -51,10 +51,7 @@ def _outline(center: np.ndarray, half_width: float, half_height: float, exponent
 
 def _tube(path: np.ndarray, radius: float, closed: bool) -> tuple[np.ndarray, np.ndarray]:
     """A tube along a path (n, 3)."""
-    if closed:
-        along = np.roll(path, -1, 0) - np.roll(path, 1, 0)
-    else:
-        along = np.gradient(path, axis=0)
+    along = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     reference = np.where(np.abs(along[:, 2:]) < 0.7, np.array([[0, 0, 1.0]]), np.array([[0, 1.0, 0]]))
     side = np.cross(along, reference)

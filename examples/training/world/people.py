@@ -13,8 +13,8 @@ from .head import Head
 
 Skin = tuple[tuple[str, float], tuple[str, float]]
 GLASSES_COLORS = {
-    "black": (0.012, 0.012, 0.013), "tortoise": (0.09, 0.035, 0.014), "gold": (0.40, 0.28, 0.12), "silver": (0.42, 0.43, 0.45),
-    "blue": (0.02, 0.05, 0.14), "red": (0.18, 0.015, 0.02),
+    "black": (0.012, 0.012, 0.013), "tortoise": (0.09, 0.035, 0.014), "gold": (0.40, 0.28, 0.12),
+    "silver": (0.42, 0.43, 0.45), "blue": (0.02, 0.05, 0.14), "red": (0.18, 0.015, 0.02),
 }  # fmt: skip
 ANCESTRIES = ("african", "asian", "caucasian")
 SHAVED = ("bald", "buzz")  # hair styles painted on the scalp
@@ -134,7 +134,7 @@ def random_person(
     )
     lashes = str(rng.choice(EYELASHES)) if female else "eyelashes01"
     shirt_tint = float(rng.uniform(0.5, 1))
-    rng.integers(1 << 30)
+    rng.integers(1 << 30)  # unused: seeds keep the people that they drew before
     glasses, glasses_color = _glasses(seed, years)
     return Person(
         seed, phenotype, local, skin, tone, hair, hair_color, brows, brow_color,
@@ -298,8 +298,8 @@ def _brows(rng, female: bool, age: float) -> str:
     return _choose(
         rng,
         {
-            "eyebrow001": 4, "eyebrow003": 0.6, "eyebrow008": 1.2, "eyebrow004": 0.8, "eyebrow010": 1.4, "eyebrow011": 1.2,
-            "eyebrow002": 0.8 if female else 0.2, "eyebrow005": 0.6 if female else 0.2,
+            "eyebrow001": 4, "eyebrow003": 0.6, "eyebrow008": 1.2, "eyebrow004": 0.8, "eyebrow010": 1.4,
+            "eyebrow011": 1.2, "eyebrow002": 0.8 if female else 0.2, "eyebrow005": 0.6 if female else 0.2,
             "eyebrow006": 0.5 if female and age > 0.8 else 0, "eyebrow009": 0 if female else 1.5,
         },
     )  # fmt: skip
@@ -318,7 +318,7 @@ def _clothes(rng, female: bool, age: float) -> str:
 
 
 def _glasses(seed: int, age: float) -> tuple[str | None, np.ndarray]:
-    """One person in six, more of the old, fewer children. Their own random numbers leave the rest of the person as it is."""
+    """One person in six, more of the old, fewer children. Own random numbers: the rest of the person stays as it is."""
     rng = np.random.default_rng([seed, 1])
     share = 0.06 if age < 0.45 else 0.15 + 0.2 * (age > 0.85)
     wears, frame = rng.uniform() < share, str(rng.choice(list(FRAMES)))

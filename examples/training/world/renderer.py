@@ -284,7 +284,6 @@ class Renderer:
                 view_projection=view_projection.T.copy(),
                 light_projection=toward_light.T.copy(),
                 camera=camera,
-                viewer=camera,
                 lift=0.0,
                 light_direction=light.directions(),
                 light_color=light.colors(),

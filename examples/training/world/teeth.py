@@ -1,4 +1,4 @@
-"""MakeHuman's teeth, set where a speaking mouth shows them: the upper row below the resting lip, the lower row well behind it."""
+"""MakeHuman's teeth, set where a speaking mouth shows them: the upper row lower, the lower row behind it."""
 
 from __future__ import annotations
 

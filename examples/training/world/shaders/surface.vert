@@ -6,8 +6,8 @@ in vec4 attributes;      // meaning depends on the surface, see renderer.py
 
 uniform mat4 view_projection;
 uniform mat4 light_projection;
-uniform vec3 viewer;
-uniform float lift;      // metres towards the viewer, for the depth test alone: brows lie on the skin and must not sink into it
+uniform vec3 camera;
+uniform float lift;      // metres towards the camera, for the depth test alone: brows lie on the skin and must not sink into it
 
 out vec3 v_position;
 out vec3 v_normal;
@@ -23,6 +23,6 @@ void main() {
     vec4 s = light_projection * vec4(position, 1);
     v_shadow = s.xyz * 0.5 + 0.5;
     gl_Position = view_projection * vec4(position, 1);
-    vec4 lifted = view_projection * vec4(position + normalize(viewer - position) * lift, 1);
+    vec4 lifted = view_projection * vec4(position + normalize(camera - position) * lift, 1);
     gl_Position.z = lifted.z / lifted.w * gl_Position.w;
 }

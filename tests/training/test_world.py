@@ -1,0 +1,132 @@
+"""The training world: people are reproducible, speak with visible teeth, blink, and move smoothly.
+
+Tests that draw need the CC0 assets (see examples/training/world/README.md): set IMAGINEID_ASSETS to their folder.
+"""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("moderngl", reason="pip install '.[train]'")
+pytest.importorskip("cv2", reason="pip install '.[train]'")
+pytest.importorskip("scipy", reason="pip install '.[train]'")
+
+from examples.training.render_people import FRAMING, render_person, resting_frame  # noqa: E402
+from examples.training.world.assets import Assets  # noqa: E402
+from examples.training.world.camera import HeadPose, perspective, project  # noqa: E402
+from examples.training.world.clips import FPS, random_clip  # noqa: E402
+from examples.training.world.expressions import random_frame  # noqa: E402
+from examples.training.world.glasses import FRAMES, glasses_mesh  # noqa: E402
+from examples.training.world.head import Head  # noqa: E402
+from examples.training.world.lighting import random_light, studio_light  # noqa: E402
+from examples.training.world.people import childlike, random_person  # noqa: E402
+from examples.training.world.renderer import CLASSES, Renderer  # noqa: E402
+from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
+
+EYES = np.array([[0.032, 0.735, 0.115], [-0.032, 0.735, 0.115]])
+
+
+class Actions:
+    """The part of a head that expressions need."""
+
+    actions = list(ARKIT_ACTIONS)
+    action_index = {name: index for index, name in enumerate(ARKIT_ACTIONS)}
+    action_vector = Head.action_vector
+
+
+def test_head_turns_as_its_signs_say():
+    nose = np.array([0, 0, 1.0])
+    assert (HeadPose(yaw=20).rotation() @ nose)[0] > 0
+    assert (HeadPose(pitch=20).rotation() @ nose)[1] > 0
+    assert (HeadPose(roll=20).rotation() @ np.array([0, 1.0, 0]))[0] > 0
+
+
+def test_the_point_looked_at_is_in_the_middle():
+    center = np.array([0.01, 0.7, 0.1])
+    np.testing.assert_allclose(project(center[None], perspective(center, 2.0, 0.3), 256), [[128, 128]])
+
+
+def test_same_seed_same_light():
+    assert random_light(3).to_dict() == random_light(3).to_dict() != random_light(4).to_dict()
+
+
+def test_frames_are_valid_actions():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        actions, pose = random_frame(Actions(), rng)
+        assert actions.shape == (52,) and actions.min() >= 0 and actions.max() <= 1
+        assert abs(pose.yaw) <= 26 and abs(pose.pitch) <= 16 and abs(pose.roll) <= 13
+
+
+def test_clips_move_smoothly_and_blink():
+    actions, poses = random_clip(Actions(), np.random.default_rng(5), 500)
+    assert actions.shape == (500, 52) and actions.min() >= 0 and actions.max() <= 1
+    jaw = actions[:, ARKIT_ACTIONS.index("jawOpen")]
+    assert np.ptp(jaw) > 0.2 and np.abs(np.diff(jaw)).max() < 0.4
+    degrees = np.array([[pose.yaw, pose.pitch, pose.roll] for pose in poses])
+    assert np.ptp(degrees[:, 0]) > 2 and np.abs(np.diff(degrees, axis=0)).max() * FPS < 60
+    blink = actions[:, ARKIT_ACTIONS.index("eyeBlinkLeft")]
+    closures = np.sum((blink[1:] > 0.5) & (blink[:-1] <= 0.5))
+    assert 2 <= closures <= 15
+    again, _ = random_clip(Actions(), np.random.default_rng(5), 500)
+    np.testing.assert_array_equal(actions, again)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_glasses_surround_the_eyes(frame):
+    vertices, triangles = glasses_mesh(frame, EYES, 0.012)
+    assert triangles.max() == len(vertices) - 1
+    np.testing.assert_allclose(vertices[:, 0].min(), -vertices[:, 0].max(), atol=1e-6)
+    clearance = np.linalg.norm(vertices[None] - EYES[:, None], axis=2).min()
+    assert clearance > 0.012, "a rim cuts into an eyeball"
+
+
+def test_childhood_ends():
+    assert childlike(0.25) == 1 and childlike(0.6) == 0
+
+
+def test_a_wrong_assets_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="README"):
+        Assets(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def renderer(tmp_path_factory):
+    folder = os.environ.get("IMAGINEID_ASSETS")
+    if not folder:
+        pytest.skip("set IMAGINEID_ASSETS to the folder of the MakeHuman assets")
+    cache = os.environ.get("IMAGINEID_WORLD_CACHE") or tmp_path_factory.mktemp("world")
+    return Renderer(Head.load(Assets(folder), cache), size=128)
+
+
+def count(picture, name):
+    return int((picture.classes == CLASSES.index(name)).sum())
+
+
+def test_same_seed_same_picture_and_another_seed_another_person(renderer):
+    first, _ = render_person(renderer, 3, [resting_frame(renderer.head)])
+    again, _ = render_person(renderer, 3, [resting_frame(renderer.head)])
+    other, _ = render_person(renderer, 4, [resting_frame(renderer.head)])
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first.astype(int) - other).mean() > 5
+
+
+def test_faces_act(renderer):
+    person = replace(random_person(renderer.head, 11), glasses=None)
+
+    def draw(**actions):
+        return renderer.render(person, actions, light=studio_light(), framing=FRAMING)
+
+    rest = draw()
+    assert rest.rgba[0, 0, 3] == 0 and rest.rgba[64, 64, 3] == 255
+    assert count(rest, "eyes") > 40 and count(rest, "mouth") < 25
+    assert count(draw(eyeBlink=1.0), "eyes") < 0.2 * count(rest, "eyes")
+    laugh = draw(mouthSmile=0.9, jawOpen=0.4, mouthUpperUp=0.4)
+    assert count(laugh, "mouth") > 60
+    inside = laugh.rgb[laugh.classes == CLASSES.index("mouth")]
+    assert (inside.min(1) > 120).mean() > 0.2, "a laugh shows bright teeth"
+    turned = renderer.render(person, {}, pose=HeadPose(yaw=20), light=studio_light(), framing=FRAMING)
+    assert turned.landmarks[:, 0].mean() > rest.landmarks[:, 0].mean() + 2
+    renderer.release(person)
