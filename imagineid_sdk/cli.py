@@ -54,8 +54,8 @@ def generate(options: argparse.Namespace) -> None:
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
     audio = open_audio(options.audio)
-    wanted = checked_options(options)
     identity = None if options.identity is None else Identity.load(options.identity)
+    wanted = checked_options(options)
     output = cast("ImagineIDOutput", load_pipeline(options.model)(audio, identity=identity, **wanted))
     print(output.save(options.output))
     if options.save_identity is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput
+from diffusers.utils import BaseOutput, is_accelerate_available
 
 from . import __version__
 from .audio import AudioClip, load_audio
@@ -123,11 +123,11 @@ class ImagineIDPipeline(DiffusionPipeline):
         ``options`` are those of `diffusers.DiffusionPipeline.from_pretrained`.
         """
         folder = resolve(model)
-        if folder is None:
-            return super().from_pretrained(str(model), **options)
-        if options or folder != embedded_model():
-            return super().from_pretrained(str(folder), **options)
-        return cls(**{name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()})
+        if folder == embedded_model() and not options:
+            return cls(**{name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()})
+        # Without accelerate diffusers would warn about each of a dozen small networks.
+        options.setdefault("low_cpu_mem_usage", is_accelerate_available())
+        return super().from_pretrained(str(model if folder is None else folder), **options)
 
     # --- the public calls ---------------------------------------------------------------------------------------------
 

@@ -40,8 +40,11 @@ MAXIMUM_FPS = 240.0
 VIDEO_CODEC = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
 
 # BT.601, stated in the stream: players that read the tag and those that guess from the small picture agree on colours.
-COLOURS = ["-vf", "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int"]
-COLOURS += ["-colorspace", "smpte170m", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+COLOURS = [
+    "-vf",
+    "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int,"
+    "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709:range=limited",
+]
 
 AUDIO_BITS_PER_SAMPLE = 4
 """AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""

@@ -153,7 +153,8 @@ def test_generate_writes_the_video_and_the_person(loaded, voice, tmp_path, capsy
 
 def test_listen_prints_for_people_and_for_programs(loaded, voice, capsys):
     assert run("listen", voice) == 0
-    assert all(word in capsys.readouterr().out for word in ("clip", "gender", "age", "emotion"))
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("clip", "gender", "age", "emotion"))
     assert run("listen", voice, "--json") == 0
     assert json.loads(capsys.readouterr().out)["duration"] == pytest.approx(0.4)
 

@@ -104,7 +104,8 @@ def test_players_show_that_it_is_synthetic(tmp_path, media):
 def test_it_is_the_kind_of_mp4_that_browsers_play(tmp_path, media, make_voice):
     path = write_mp4(tmp_path / "f.mp4", make_frames(25), fps=25, audio=load_audio(make_voice(1.0)), metadata={})
     text = media.describe(path)
-    assert "Video: h264" in text and "yuv420p" in text and "Audio: aac" in text and "25 fps" in text
+    assert "Video: h264" in text and "Audio: aac" in text and "25 fps" in text
+    assert "yuv420p(tv, smpte170m/bt709/bt709" in text  # nobody has to guess the colours
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")  # playable before it is fully downloaded
 

@@ -47,6 +47,17 @@ def main() -> None:
         if name == "autoencoder":
             latent_statistics(module, people(options.people))
         module.half().save_pretrained(options.out / name)
+    write_index(options.out)
+
+
+def write_index(folder: Path) -> None:
+    """``model_index.json``, once every component is there."""
+    from imagineid_sdk.hub import load_component
+    from imagineid_sdk.pipeline import COMPONENTS, ImagineIDPipeline
+
+    if all((folder / name / "config.json").is_file() for name in COMPONENTS):
+        parts = {name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()}
+        ImagineIDPipeline(**parts).save_config(folder)
 
 
 if __name__ == "__main__":

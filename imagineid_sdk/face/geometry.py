@@ -50,9 +50,9 @@ class GeometryRenderer:
     """Draws the geometry maps of one person; holds the tables of the head as arrays."""
 
     def __init__(self, head: ParametricHead, threads: int = 2) -> None:
-        self.triangles = head.triangles.numpy()
-        self.codes = head.position_codes.float().numpy()
-        parts = head.triangle_parts.numpy()
+        self.triangles = head.triangles.cpu().numpy()
+        self.codes = head.position_codes.float().cpu().numpy()
+        parts = head.triangle_parts.cpu().numpy()
         self.part_masks = np.stack([parts == part for part in (LIPS, MOUTH, TEETH, TONGUE, EYE, IRIS)]).astype(
             np.float32
         )
@@ -62,14 +62,14 @@ class GeometryRenderer:
         """The view that later frames are compared with: the first of ``frames``."""
         from .rasterizer import interpolate, rasterize
 
-        screen = np.ascontiguousarray(frames.screen[0].numpy())
+        screen = np.ascontiguousarray(frames.screen[0].cpu().numpy())
         index, weights = rasterize(screen, self.triangles, MAP_SIZE)
         depth = interpolate(index, weights, self.triangles, np.ascontiguousarray(screen[:, 2:]))[0]
         return ReferenceView(screen, np.where(index < 0, np.float32(1e3), depth))
 
     def draw(self, frames: HeadFrames, reference: ReferenceView) -> GeometryMaps:
         """Maps of every frame of ``frames``."""
-        vertices, screen = frames.vertices.numpy(), frames.screen.numpy()
+        vertices, screen = frames.vertices.cpu().numpy(), frames.screen.cpu().numpy()
 
         def one(frame: int) -> tuple[np.ndarray, np.ndarray]:
             return self._draw_one(np.ascontiguousarray(vertices[frame]), np.ascontiguousarray(screen[frame]), reference)

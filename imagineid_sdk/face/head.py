@@ -105,7 +105,8 @@ class ParametricHead(ModelMixin, ConfigMixin):
             actions: ``(frames, 52)`` in [0, 1], in the order of ``ARKIT_ACTIONS``.
             head_pose: ``(frames, 3)`` degrees of yaw, pitch and roll.
         """
-        actions, head_pose = actions.float(), head_pose.float()
+        device = self.identity_mean.device
+        code, actions, head_pose = (given.to(device).float() for given in (code, actions, head_pose))
         rest, extras = self.shape(code)
         centres, radius = extras[EYE_CENTRES].view(2, 3), extras[EYE_RADIUS]
         scales = extras[ACTION_SCALES][self.action_scale_index]
@@ -144,10 +145,11 @@ class ParametricHead(ModelMixin, ConfigMixin):
         """Transforms ``(frames, 1 + JOINTS, 3, 4)`` of body, neck and head."""
         axis_angle = rotation_vector(rotation(head_pose))
         frames = len(head_pose)
-        current = torch.eye(4).expand(frames, 4, 4)
+        identity = torch.eye(4, device=heads.device)
+        current = identity.expand(frames, 4, 4)
         chain = [current]
         for joint, share in enumerate(JOINT_SHARE):
-            turn = torch.eye(4).repeat(frames, 1, 1)
+            turn = identity.repeat(frames, 1, 1)
             turn[:, :3, :3] = torch.linalg.matrix_exp(skew(axis_angle * share))
             turn[:, :3, 3] = heads[joint] - turn[:, :3, :3] @ heads[joint]
             current = current @ turn
@@ -170,7 +172,7 @@ class ParametricHead(ModelMixin, ConfigMixin):
 
     def mean_code(self, phenotype: torch.Tensor) -> torch.Tensor:
         """Average identity code ``(identity_codes,)`` of people with these phenotype features."""
-        return self.phenotype_to_code.float() @ phenotype.float()
+        return self.phenotype_to_code.float() @ phenotype.to(self.phenotype_to_code.device).float()
 
 
 def rotation(pose: torch.Tensor) -> torch.Tensor:

@@ -91,7 +91,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
     def cast(self, head: ParametricHead, heard: Heard, wishes: Wishes, seed: int) -> Identity:
         """The person whom ``seed`` picks among those who fit the voice and the wishes."""
         random = np.random.default_rng(seed)
-        factors, colours = self.factors.float().numpy(), self.colours.float().numpy()
+        factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
         coin, sex, age_noise, build_noise = random.uniform(), random.uniform(), random.normal(), random.normal()
         noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
@@ -115,7 +115,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
         # Half of what is free comes from the voice itself, half from the seed alone.
         free = (directions @ heard.voice + own) / np.sqrt(2)
-        code = head.mean_code(features).numpy() + CODE_SPREAD * (head.code_spread.float().numpy() @ free)
+        code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (head.code_spread.float().cpu().numpy() @ free)
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
         identity = Identity(
@@ -140,10 +140,10 @@ class PeoplePrior(ModelMixin, ConfigMixin):
 
     def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
         chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)
-        return _triple(self.colours[chosen, first : first + 3].float().mean(0).numpy())
+        return _triple(self.colours[chosen, first : first + 3].float().mean(0).cpu().numpy())
 
     def _typical_skin(self, word: str) -> tuple[float, float, float]:
-        colours = self.colours[:, 3:6].float().numpy()
+        colours = self.colours[:, 3:6].float().cpu().numpy()
         chosen = [rgb for rgb in colours if skin_word(_triple(rgb)) == word]
         if not chosen:
             raise OptionError(f"skin={word!r} is not among the people of this model. Try another of {SKINS}.")

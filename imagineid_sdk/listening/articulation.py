@@ -18,7 +18,8 @@ _SILENCE, _LIPS, _TEETH = (VISEMES.index(name) for name in ("SIL", "PP", "FF"))
 _JAW = MOUTH_ACTIONS.index("jawOpen")
 
 _SMOOTHING = 0.026  # s: standard deviation of the movement of lips and jaw
-_SHARPNESS = 1.6  # exponent on the probabilities: 1 averages shapes, more decides between them
+_SHARPNESS = 2.0  # exponent on the probabilities: 1 averages shapes, more decides between them
+_TABLE_SHARE = 0.65  # of the table's shapes against the network's own co-articulated guess, which is milder
 _CLOSURE = {_LIPS: (0.22, 0.50), _TEETH: (0.30, 0.65)}  # probabilities at which a closure begins and is complete
 _OPENING = 0.06  # s by which the mouth opens before the sound
 _LOUDNESS_GAIN = 0.018  # of jaw opening per dB against the clip's usual loudness
@@ -37,7 +38,7 @@ def articulate(
     sharp = visemes**_SHARPNESS
     sharp[:, _SILENCE] = 1e-3
     shapes = (sharp / sharp.sum(axis=1, keepdims=True)) @ table
-    actions = _smooth(0.5 * shapes + 0.5 * raw_actions, _SMOOTHING)
+    actions = _smooth(_TABLE_SHARE * shapes + (1 - _TABLE_SHARE) * raw_actions, _SMOOTHING)
     actions[:, _JAW] *= _stress(loudness, usual_loudness)
     actions *= gate[:, None]
     for viseme in (_TEETH, _LIPS):
