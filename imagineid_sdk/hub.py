@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ModelError, WeightsError
+from safetensors import SafetensorError
+
+from .errors import HubError, ModelError, WeightsError
 
 EMBEDDED = ("tiny",)
 """Models inside the package."""
@@ -43,6 +47,23 @@ def resolve(model: str | os.PathLike[str] | None) -> Path | None:
     )
 
 
+@contextmanager
+def typed_load_errors(model: str | os.PathLike[str] | None, folder: Path | None) -> Iterator[None]:
+    """diffusers' and the Hub's errors while a model is read -> errors that say what to do."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if folder is not None:
+            raise WeightsError(
+                f"The model in {folder} can't be loaded ({error}). Expected a complete folder written by "
+                "pipe.save_pretrained(folder)."
+            ) from error
+        raise HubError(
+            f"The model {str(model)!r} can't be loaded from the Hub ({error}). Check the name and the network; give "
+            "token=... for a private repository, or local_files_only=True to use what was downloaded before."
+        ) from error
+
+
 def load_component(folder: Path, name: str, kind: Any) -> Any:
     """One network of an embedded model, in float32, without the Hub's machinery.
 
@@ -61,7 +82,7 @@ def load_component(folder: Path, name: str, kind: Any) -> Any:
         config = json.loads((folder / name / "config.json").read_text())
         module = kind.from_config({k: v for k, v in config.items() if k != "_name_or_path"})
         module.load_state_dict(load_file(folder / name / "diffusion_pytorch_model.safetensors"))
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"The {name} of the model in {folder} can't be loaded ({error}). Install the package again."
         ) from error

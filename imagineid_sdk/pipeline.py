@@ -28,7 +28,7 @@ from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import FaceMotion, animate
 from .face.people import Heard, PeoplePrior
-from .hub import embedded_model, load_component, resolve
+from .hub import embedded_model, load_component, resolve, typed_load_errors
 from .imagining.autoencoder import HeadAutoencoder
 from .imagining.blending import BlendingAdapter
 from .imagining.imaginer import Imaginer
@@ -127,7 +127,8 @@ class ImagineIDPipeline(DiffusionPipeline):
             return cls(**{name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()})
         # Without accelerate diffusers would warn about each of a dozen small networks.
         options.setdefault("low_cpu_mem_usage", is_accelerate_available())
-        return super().from_pretrained(str(model if folder is None else folder), **options)
+        with typed_load_errors(model, folder):
+            return super().from_pretrained(str(model if folder is None else folder), **options)
 
     # --- the public calls ---------------------------------------------------------------------------------------------
 

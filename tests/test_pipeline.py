@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagineid_sdk.errors import GenerationCancelled, ModelError, OptionError
+from imagineid_sdk.errors import GenerationCancelled, HubError, ModelError, OptionError
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,8 @@ def test_a_saved_model_gives_bit_identical_frames(pipeline, make_voice, tmp_path
 def test_models_that_do_not_exist_are_told_apart(tmp_path):
     from imagineid_sdk import ImagineIDPipeline
 
+    with pytest.raises(HubError, match="can't be loaded from the Hub"):
+        ImagineIDPipeline.from_pretrained("nobody/nothing", local_files_only=True)
     with pytest.raises(ModelError, match="embedded one"):
         ImagineIDPipeline.from_pretrained("no-such-model")
     with pytest.raises(ModelError, match="model_index.json is missing"):

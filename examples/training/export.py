@@ -46,8 +46,19 @@ def main() -> None:
             module.load_state_dict(state)
         if name == "autoencoder":
             latent_statistics(module, people(options.people))
+            module.save_pretrained(options.run / "model")  # with the encoder, for prepare_people
+            module = without_encoder(module)
         module.half().save_pretrained(options.out / name)
     write_index(options.out)
+
+
+def without_encoder(model: HeadAutoencoder) -> HeadAutoencoder:
+    """What imagining needs of the autoencoder."""
+    settings = {name: value for name, value in model.config.items() if not name.startswith("_")}
+    shipped = HeadAutoencoder(**{**settings, "with_encoder": False})
+    kept = shipped.state_dict()
+    shipped.load_state_dict({name: value for name, value in model.state_dict().items() if name in kept})
+    return shipped
 
 
 def write_index(folder: Path) -> None:

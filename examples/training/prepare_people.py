@@ -64,7 +64,8 @@ class Prepared:
 
     def geometry(self, frames: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         maps = torch.from_numpy(self.maps[frames]).float() / 127
-        return maps, torch.from_numpy(self.flow[frames]).float()
+        flow = torch.from_numpy(self.flow[frames]).float()
+        return maps, F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -> list[Prepared]:
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("what", choices=("maps", "latents"))
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--head", type=Path, default=Path("imagineid_sdk/weights/tiny/head"))
-    parser.add_argument("--autoencoder", type=Path, default=Path("imagineid_sdk/weights/tiny/autoencoder"))
+    parser.add_argument("--autoencoder", type=Path, default=Path(".train/autoencoder/model"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--frames", type=int, default=36, help="of each person, for the latents")
@@ -112,7 +113,8 @@ def main() -> None:
     model = HeadAutoencoder.from_pretrained(options.autoencoder).to(memory_format=torch.channels_last)
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            images = to_images(np.array(person.pictures[: options.frames]))[0].contiguous(memory_format=torch.channels_last)
+            pictures = np.array(person.pictures[: options.frames])
+            images = to_images(pictures)[0].contiguous(memory_format=torch.channels_last)
             latents = torch.cat([model.encode(part) for part in images.split(12)])
         np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
 

@@ -17,7 +17,7 @@ from examples.training.world.body import eyeball, part_scale
 from examples.training.world.head import Head
 from imagineid_sdk.face import geometry
 from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.face.head import EXTRAS, ParametricHead
+from imagineid_sdk.face.head import BLOCK, EXTRAS, ParametricHead, metres
 
 IDENTITY_CODES = 96
 VISIBLE_BELOW_MOUTH = 0.24
@@ -128,9 +128,21 @@ def fit(measures: np.ndarray, features: np.ndarray) -> dict[str, np.ndarray]:
 def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
     """Identity codes ``(people, identity_codes)`` that come nearest to the measures of people."""
     weight = np.concatenate([np.ones(measures.shape[1] - EXTRAS), EXTRA_WEIGHT])
-    basis = head.identity_basis.double().numpy() * weight
+    rows = metres(head.identity_basis, head.identity_range).double()
+    basis = torch.cat([rows, head.identity_extras.double()], dim=1).numpy() * weight
     wanted = (measures - head.identity_mean.double().numpy()) * weight
     return np.linalg.solve(basis @ basis.T, basis @ wanted.T).T
+
+
+def to_bytes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in metres -> int8, and the scale of each block in millimetres, for ``imagineid_sdk.face.head.metres``."""
+    blocks = -(-rows.shape[1] // BLOCK)
+    padded = np.zeros((len(rows), blocks, BLOCK))
+    padded.reshape(len(rows), -1)[:, : rows.shape[1]] = rows * 1000
+    # Rounded to float16 here: the bytes have to fit the scale that is stored.
+    scale = (np.abs(padded).max(axis=2) / 127 + 1e-6).astype(np.float16).astype(np.float64)
+    stored = np.clip(np.round(padded / scale[:, :, None]), -127, 127).astype(np.int8)
+    return stored.reshape(len(rows), -1)[:, : rows.shape[1]], scale
 
 
 def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:
@@ -174,6 +186,9 @@ def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:
         "landmark_vertices": np.array([position[i] for i in base.landmarks]),
         "lid_vertices": lids,
     }
+    tables["identity_extras"] = tables["identity_basis"][:, -EXTRAS:]
+    tables["identity_basis"], tables["identity_range"] = to_bytes(tables["identity_basis"][:, :-EXTRAS])
+    tables["action_basis"], tables["action_range"] = to_bytes(tables["action_basis"])
     for name, table in tables.items():
         buffer = getattr(head, name)
         buffer.copy_(torch.from_numpy(np.asarray(table)).to(buffer.dtype))

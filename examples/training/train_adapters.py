@@ -111,9 +111,9 @@ def main() -> None:
         people_vectors = torch.stack([describe_person(person.identity) for person in chosen])
         mixed = noisy(latents, noise, time)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            pseudo = adapters["semantic_adapter"](people_vectors) * kept[:, None, None]
-            tokens = torch.cat([base.words(words), pseudo], dim=1)
-            spatial = adapters["spatial_adapter"](maps, motion)
+            person = adapters["semantic_adapter"](people_vectors)
+            tokens = torch.cat([base.words(words), person.tokens * kept[:, None, None]], dim=1)
+            spatial = adapters["spatial_adapter"](maps, motion, person.style * kept[:, None])
             reference = base.reference(chosen[half:])
             blend = adapters["blending_adapter"].latent_blend(reference, maps[half:], flow[half:])
             imagined = denoise_once(base.denoiser, mixed[:half], time[:half], tokens[:half], take(spatial, 0, half))

@@ -30,6 +30,10 @@ DENOISER = {
     "cross_attention_dim": 128,
     "attention_head_dim": 4,
     "norm_num_groups": 16,
+    # The words also reach every layer through the time embedding: who it is is learned far sooner than by
+    # cross-attention alone.
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 4,
 }
 
 
@@ -71,7 +75,7 @@ def main() -> None:
         chosen = random.choices(persons, k=options.batch)
         latents = torch.stack([torch.from_numpy(random.choice(person.latents)).float() for person in chosen])
         tokens = words(torch.tensor([word_indices(words, person) for person in chosen]))
-        noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.3).sigmoid()
+        noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.7).sigmoid()
         mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             velocity = denoiser(mixed, time * 1000, tokens).sample

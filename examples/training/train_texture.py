@@ -36,11 +36,11 @@ def imagined_latents(base: Base, adapters: dict, person: Prepared, frames: list[
     reference = base.reference([person])
     identity = person.identity
     words = torch.tensor([base.words.index(identity.words())])
-    tokens = [base.words(words), adapters["semantic_adapter"](describe_person(identity)[None])]
-    tokens = torch.cat(tokens, dim=1).expand(len(frames), -1, -1)
+    semantics = adapters["semantic_adapter"](describe_person(identity)[None])
+    tokens = torch.cat([base.words(words), semantics.tokens], dim=1).expand(len(frames), -1, -1)
     noise = torch.randn(1, *reference.latents.shape[1:]).expand(len(frames), -1, -1, -1)
     blend = adapters["blending_adapter"].latent_blend(reference, maps, flow)
-    spatial = adapters["spatial_adapter"](maps, person.motion[frames])
+    spatial = adapters["spatial_adapter"](maps, person.motion[frames], semantics.style)
     return denoise_once(base.denoiser, noise, torch.ones(len(frames)), tokens, spatial, blend)
 
 

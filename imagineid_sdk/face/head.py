@@ -26,6 +26,8 @@ EYE_CENTRES, EYE_RADIUS, JOINT_HEADS, ACTION_SCALES, CAMERA = (
     slice(0, 6), slice(6, 7), slice(7, 19), slice(19, 23), slice(23, 27)
 )  # fmt: skip
 EXTRAS = 27
+BLOCK = 96
+"""Entries of a stored basis that share one scale."""
 GAZE_YAW, GAZE_PITCH = 28.0, 22.0
 """Degrees of a full eyeLookOut and eyeLookUp."""
 LID_CLEARANCE = 1.045
@@ -75,8 +77,13 @@ class ParametricHead(ModelMixin, ConfigMixin):
             self.register_buffer(name, torch.zeros(*shape, dtype=dtype))
 
         table("identity_mean", size)
-        table("identity_basis", num_identity_codes, size)
-        table("action_basis", len(ARKIT_ACTIONS), num_vertices * 3)
+        # Both bases are bytes times a scale for each block of a row, in millimetres: exact to a tenth of one.
+        blocks = -(-num_vertices * 3 // BLOCK)
+        table("identity_basis", num_identity_codes, num_vertices * 3, dtype=torch.int8)
+        table("identity_range", num_identity_codes, blocks)
+        table("identity_extras", num_identity_codes, EXTRAS)
+        table("action_basis", len(ARKIT_ACTIONS), num_vertices * 3, dtype=torch.int8)
+        table("action_range", len(ARKIT_ACTIONS), blocks)
         table("action_scale_index", len(ARKIT_ACTIONS), dtype=torch.int64)
         table("joint_weights", num_vertices, JOINTS + 1)
         table("eye_directions", num_eye_vertices, 3)
@@ -93,8 +100,10 @@ class ParametricHead(ModelMixin, ConfigMixin):
     @torch.no_grad()
     def shape(self, code: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Rest vertices ``(vertices, 3)`` and extras ``(EXTRAS,)`` of one identity code ``(identity_codes,)``."""
-        values = self.identity_mean.float() + code.float() @ self.identity_basis.float()
-        return values[:-EXTRAS].view(-1, 3), values[-EXTRAS:]
+        code = code.float()
+        moved = code @ metres(self.identity_basis, self.identity_range)
+        vertices = self.identity_mean[:-EXTRAS].float() + moved
+        return vertices.view(-1, 3), self.identity_mean[-EXTRAS:].float() + code @ self.identity_extras.float()
 
     @torch.no_grad()
     def forward(self, code: torch.Tensor, actions: torch.Tensor, head_pose: torch.Tensor) -> HeadFrames:
@@ -110,7 +119,7 @@ class ParametricHead(ModelMixin, ConfigMixin):
         rest, extras = self.shape(code)
         centres, radius = extras[EYE_CENTRES].view(2, 3), extras[EYE_RADIUS]
         scales = extras[ACTION_SCALES][self.action_scale_index]
-        mesh = rest + ((actions * scales) @ self.action_basis.float()).view(len(actions), -1, 3)
+        mesh = rest + ((actions * scales) @ metres(self.action_basis, self.action_range)).view(len(actions), -1, 3)
         mesh = self._clear_the_eyes(mesh, centres, radius)
         eyes = self._eyes(actions, centres, radius)
         joints = self._joints(head_pose, extras[JOINT_HEADS].view(JOINTS, 3))
@@ -173,6 +182,11 @@ class ParametricHead(ModelMixin, ConfigMixin):
     def mean_code(self, phenotype: torch.Tensor) -> torch.Tensor:
         """Average identity code ``(identity_codes,)`` of people with these phenotype features."""
         return self.phenotype_to_code.float() @ phenotype.to(self.phenotype_to_code.device).float()
+
+
+def metres(stored: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """A stored basis ``(rows, size)`` int8 with its scales ``(rows, blocks)`` in millimetres -> float32 metres."""
+    return stored.float() * scale.float().repeat_interleave(BLOCK, dim=1)[:, : stored.shape[1]] / 1000
 
 
 def rotation(pose: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from ..errors import ModelError
+
 Blend = Callable[[int, torch.Tensor], torch.Tensor]
 """Level of the decoder (0 is the coarsest) and its features -> the features that go on."""
 
@@ -100,6 +102,9 @@ class HeadAutoencoder(ModelMixin, ConfigMixin):
         latent_channels: channels of the latents.
         encoder_channels, encoder_blocks: width and residual blocks at 1/2, 1/4, 1/8 and 1/16 of the picture.
         decoder_channels, decoder_blocks: the same for the decoder, from 1/16 up to 1/2.
+        with_encoder: False for the shipped model: faces are imagined, never encoded, so only training needs it.
+
+    Buffers:
         latent_mean, latent_std: statistics of the training latents; ``encode`` and ``decode`` work on latents
             of zero mean and unit variance per channel.
     """
@@ -112,15 +117,19 @@ class HeadAutoencoder(ModelMixin, ConfigMixin):
         encoder_blocks: tuple[int, ...] = (1, 2, 2, 2),
         decoder_channels: tuple[int, ...] = (160, 96, 48, 32),
         decoder_blocks: tuple[int, ...] = (2, 2, 2, 1),
+        with_encoder: bool = True,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(latent_channels, tuple(encoder_channels), tuple(encoder_blocks))
+        widths, depths = tuple(encoder_channels), tuple(encoder_blocks)
+        self.encoder = Encoder(latent_channels, widths, depths) if with_encoder else None
         self.decoder = Decoder(latent_channels, tuple(decoder_channels), tuple(decoder_blocks))
         self.register_buffer("latent_mean", torch.zeros(1, latent_channels, 1, 1))
         self.register_buffer("latent_std", torch.ones(1, latent_channels, 1, 1))
 
     def posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of the latents, each ``(batch, latent_channels, height / 16, width / 16)``."""
+        if self.encoder is None:
+            raise ModelError("This autoencoder was saved without its encoder. Train one with examples/training.")
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-12, 4)
 

@@ -12,7 +12,7 @@ from ..face.identity import Identity
 from .autoencoder import HeadAutoencoder
 from .blending import BlendingAdapter, Reference, decode_reference
 from .denoising import denoise, denoise_once, describe_person
-from .semantic import SemanticAdapter, WordEmbedder
+from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
@@ -39,11 +39,16 @@ class Imaginer:
     def device(self) -> torch.device:
         return next(self.autoencoder.parameters()).device
 
-    def tokens(self, identity: Identity) -> torch.Tensor:
-        """Words and pseudo-words of a person, ``(1, tokens, width)``."""
-        words = self.words(torch.tensor([self.words.index(identity.words())], device=self.device))
-        pseudo = self.semantic_adapter(describe_person(identity)[None].to(self.device, words.dtype))
-        return torch.cat([words, pseudo if "semantic" in self.adapters else torch.zeros_like(pseudo)], dim=1)
+    def semantics(self, identity: Identity | None) -> Semantics:
+        """Words and pseudo-words of a person, ``(1, tokens, width)``, and their style; None describes nobody."""
+        attributes = identity.words() if identity else {}
+        words = self.words(torch.tensor([self.words.index(attributes)], device=self.device))
+        if identity is None or "semantic" not in self.adapters:
+            config = self.semantic_adapter.config
+            pseudo = words.new_zeros(1, config.pseudo_words, config.width)
+            return Semantics(torch.cat([words, pseudo], dim=1), words.new_zeros(1, 2 * config.style_width))
+        person = self.semantic_adapter(describe_person(identity)[None].to(self.device, words.dtype))
+        return Semantics(torch.cat([words, person.tokens], dim=1), person.style)
 
     @torch.no_grad()
     def imagine_reference(
@@ -64,15 +69,11 @@ class Imaginer:
         generator = torch.Generator().manual_seed(identity.seed)
         channels = self.autoencoder.config.latent_channels
         noise = torch.randn(1, channels, 16, 16, generator=generator).to(self.device)
-        given = self.tokens(identity)
-        nothing = self.words(torch.tensor([self.words.index({})], device=self.device))
-        nothing = torch.cat([nothing, torch.zeros_like(given[:, nothing.shape[1] :])], dim=1)
-        tokens = torch.cat([given, nothing])
+        # Guidance: away from what the model would imagine of nobody in particular.
+        given, nobody = self.semantics(identity), self.semantics(None)
+        tokens, style = torch.cat([given.tokens, nobody.tokens]), torch.cat([given.style, nobody.style])
         with self._autocast():
-            spatial = self._spatial(geometry.maps, motion)
-        spatial = (
-            ([skip.expand(2, -1, -1, -1) for skip in spatial[0]], spatial[1].expand(2, -1, -1, -1)) if spatial else None
-        )
+            spatial = self._spatial(geometry.maps.expand(2, -1, -1, -1), motion.expand(2, -1), style)
 
         def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
             with self._autocast():
@@ -110,16 +111,16 @@ class Imaginer:
         Yields:
             pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
         """
-        tokens = self.tokens(identity)
+        semantics = self.semantics(identity)
         # One noise for the whole video: what it decides stays decided.
         generator = torch.Generator().manual_seed(identity.seed + 1)
         noise = torch.randn(reference.latents.shape, generator=generator).to(self.device)
         for drawn, motion in geometry:
-            yield self._imagine_batch(tokens, noise, reference, drawn, motion, steps)
+            yield self._imagine_batch(semantics, noise, reference, drawn, motion, steps)
 
     def _imagine_batch(
         self,
-        tokens: torch.Tensor,
+        semantics: Semantics,
         noise: torch.Tensor,
         reference: Reference,
         drawn: GeometryMaps,
@@ -130,22 +131,22 @@ class Imaginer:
         flow = drawn.flow.to(self.device)
         frames = len(maps)
         with self._autocast():
-            spatial = self._spatial(maps, motion)
+            spatial = self._spatial(maps, motion, semantics.style)
             blending = "blending" in self.adapters
             blend = self.blending_adapter.latent_blend(reference, maps, flow) if blending else None
 
             def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-                return denoise_once(self.denoiser, noisy, time, tokens.expand(frames, -1, -1), spatial, blend)
+                return denoise_once(self.denoiser, noisy, time, semantics.tokens.expand(frames, -1, -1), spatial, blend)
 
             latents = denoise(estimate, noise.expand(frames, -1, -1, -1), steps)
             lay = self.blending_adapter.decoder_blend(reference, maps, flow) if blending else None
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
 
-    def _spatial(self, maps: torch.Tensor, motion: torch.Tensor) -> Residuals | None:
+    def _spatial(self, maps: torch.Tensor, motion: torch.Tensor, style: torch.Tensor) -> Residuals | None:
         if "spatial" not in self.adapters:
             return None
-        return self.spatial_adapter(maps.to(self.device), motion.to(self.device))
+        return self.spatial_adapter(maps.to(self.device), motion.to(self.device), style)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(self.device))

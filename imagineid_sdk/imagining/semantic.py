@@ -7,6 +7,7 @@ exact colour of skin, hair and clothes) is expressed as extra tokens of the same
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -45,16 +46,33 @@ class WordEmbedder(ModelMixin, ConfigMixin):
         return self.tokens(indices)
 
 
+@dataclass(frozen=True)
+class Semantics:
+    """What the semantic adapter says about some people.
+
+    Attributes:
+        tokens: pseudo-words ``(batch, pseudo_words, width)`` for the denoiser's cross-attention.
+        style: ``(batch, 2 * style_width)``, scale and shift of the spatial adapter's features: the same geometry in
+            this person's colours.
+    """
+
+    tokens: torch.Tensor
+    style: torch.Tensor
+
+
 class SemanticAdapter(ModelMixin, ConfigMixin):
-    """Identity code and numbers of a person -> pseudo-word tokens ``(batch, pseudo_words, width)``."""
+    """Identity code and numbers of a person ``(batch, inputs)`` -> ``Semantics``."""
 
     @register_to_config
-    def __init__(self, inputs: int = 112, width: int = 128, pseudo_words: int = 8, hidden: int = 384) -> None:
+    def __init__(
+        self, inputs: int = 112, width: int = 128, pseudo_words: int = 8, hidden: int = 384, style_width: int = 192
+    ) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
-            nn.Linear(hidden, pseudo_words * width),
-        )  # fmt: skip
+        self.layers = nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.words = nn.Linear(hidden, pseudo_words * width)
+        self.style = nn.Linear(hidden, 2 * style_width)
 
-    def forward(self, person: torch.Tensor) -> torch.Tensor:
-        return self.layers(person).unflatten(-1, (self.config.pseudo_words, self.config.width))
+    def forward(self, person: torch.Tensor) -> Semantics:
+        hidden = self.layers(person)
+        tokens = self.words(hidden).unflatten(-1, (self.config.pseudo_words, self.config.width))
+        return Semantics(tokens, self.style(hidden))

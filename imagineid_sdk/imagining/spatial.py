@@ -68,9 +68,13 @@ class SpatialAdapter(ModelMixin, ConfigMixin):
         self.before, self.after = ResidualBlock(width), nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.heads = ResidualHeads(width, tuple(skip_channels), tuple(skip_levels))
 
-    def forward(self, maps: torch.Tensor, motion: torch.Tensor) -> Residuals:
+    def forward(self, maps: torch.Tensor, motion: torch.Tensor, style: torch.Tensor | None = None) -> Residuals:
+        """``style``: of the semantic adapter, ``(batch or 1, 2 * width)``; None is nobody in particular."""
         features = self.before(self.stem(maps))
-        scale, shift = self.motion(motion)[..., None, None].chunk(2, dim=1)
+        modulation = self.motion(motion)
+        if style is not None:
+            modulation = modulation + style
+        scale, shift = modulation[..., None, None].chunk(2, dim=1)
         return self.heads(self.after(features * (1 + scale) + shift))
 
 

@@ -6,6 +6,8 @@ nothing trembles. Everything here is a fixed filter of some 100 ms, so it can ru
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from imagineid_sdk.listening.profile import MOUTH_ACTIONS, TRACK_RATE
@@ -72,7 +74,7 @@ def _stress(loudness: np.ndarray, usual: float) -> np.ndarray:
     return np.clip(1 + _LOUDNESS_GAIN * relative, 0.75, 1.2)
 
 
-def _running(track: np.ndarray, reach: int, reduce) -> np.ndarray:
+def _running(track: np.ndarray, reach: int, reduce: Callable[..., np.ndarray]) -> np.ndarray:
     padded = np.pad(track, reach, mode="edge")
     return reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=-1)
 

@@ -33,7 +33,7 @@ def small():
         ),
         "denoiser": denoiser,
         "words": WordEmbedder({"hair": ["long", "short"], "age": ["young", "old"]}, width=8),
-        "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16),
+        "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16, style_width=16),
         "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
         "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),
     }  # fmt: skip
@@ -67,9 +67,10 @@ def test_training_the_adapters_leaves_the_base_bit_identical(small):
     for _ in range(3):
         with torch.no_grad():
             reference = decode_reference(small["autoencoder"], latents[:1])
-        tokens = torch.cat([small["words"](torch.tensor([[1, 4]] * 2)), small["semantic"](torch.rand(2, 5))], dim=1)
+        person = small["semantic"](torch.rand(2, 5))
+        tokens = torch.cat([small["words"](torch.tensor([[1, 4]] * 2)), person.tokens], dim=1)
         blend = small["blending"].latent_blend(reference, maps, flow)
-        spatial = small["spatial"](maps, torch.rand(2, 55))
+        spatial = small["spatial"](maps, torch.rand(2, 55), person.style)
         made = denoise_once(small["denoiser"], torch.randn_like(latents), torch.ones(2), tokens, spatial, blend)
         picture = small["autoencoder"].decode(made, small["blending"].decoder_blend(reference, maps, flow))
         optimizer.zero_grad()

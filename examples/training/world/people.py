@@ -13,8 +13,8 @@ from .head import Head
 
 Skin = tuple[tuple[str, float], tuple[str, float]]
 GLASSES_COLORS = {
-    "black": (0.012, 0.012, 0.013), "tortoise": (0.09, 0.035, 0.014), "gold": (0.40, 0.28, 0.12),
-    "silver": (0.42, 0.43, 0.45), "blue": (0.02, 0.05, 0.14), "red": (0.18, 0.015, 0.02),
+    "black": (0.012, 0.012, 0.013), "tortoise": (0.09, 0.035, 0.014), "gold": (0.28, 0.19, 0.08),
+    "silver": (0.22, 0.225, 0.24), "blue": (0.02, 0.05, 0.14), "red": (0.18, 0.015, 0.02),
 }  # fmt: skip
 ANCESTRIES = ("african", "asian", "caucasian")
 SHAVED = ("bald", "buzz")  # hair styles painted on the scalp

@@ -8,8 +8,8 @@ uniform float solid;               // 1: only what covers fully, 0: only the sof
 void main() {
     if (covers_face(v_attributes.yzw, v_uv)) discard;
     vec4 texel = texture(surface_texture, v_uv);
-    // Single strands are thinner than a texel and would break up into dots: half of the coverage comes from a blurred copy.
-    float coverage = .5 * (texel.a + texture(surface_texture, v_uv, 2.5).a);
+    // Strands that stand alone are thinner than a pixel: they fade.
+    float coverage = texel.a * smoothstep(.20, .55, texture(surface_texture, v_uv, 4.).a);
     bool covers = coverage > .5;
     float alpha = covers ? 1. : clamp((coverage - .2) * 3.3, 0., 1.);
     if (covers != (solid > .5) || alpha < .02) discard;

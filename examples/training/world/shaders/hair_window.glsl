@@ -8,7 +8,7 @@ bool covers_face(vec3 q, vec2 uv) {
     float across = max(abs(q.x) + strand * .35, 0.);
     float u = min(across * 1.163, 1.);
     float top = .56 - .30 * u * u * sqrt(u) + strand;
-    float rising = .32 + .95 * smoothstep(-.95, .42, q.x) + abs(fract(q.x * 9. + q.y * 4.) - .5) * .12;
+    float rising = .32 + .95 * smoothstep(-.95, .42, q.x) + .4 * strand;
     top = mix(top, max(rising, top), swept);
     float half_width = mix(.80, .92, smoothstep(.0, -1.2, q.y));
     return across < half_width && q.y < top && q.z > -.62;
