@@ -285,10 +285,11 @@ COMPONENTS: dict[str, str | type] = {
 
 
 def heard_in(profile: VoiceProfile) -> Heard:
-    """What casting needs of a profile."""
+    """What casting needs of a profile, rounded: the last bits depend on where tensors lie in memory."""
     return Heard(
-        gender=profile.gender.value, age=profile.age.value, age_spread=profile.age.spread, build=profile.build.value,
-        build_spread=profile.build.spread, voice=profile.embedding,
+        gender=round(profile.gender.value, 3), age=round(profile.age.value, 2), age_spread=round(profile.age.spread, 2),
+        build=round(profile.build.value, 3), build_spread=round(profile.build.spread, 3),
+        voice=np.round(profile.embedding.astype(np.float64), 4),
     )  # fmt: skip
 
 

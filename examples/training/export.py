@@ -23,7 +23,7 @@ from imagineid_sdk.imagining.spatial import SpatialAdapter
 MODULES = {
     "autoencoder": HeadAutoencoder,
     "denoiser": lambda: UNet2DConditionModel(**DENOISER),
-    "words": lambda: WordEmbedder({slot: list(known) for slot, known in WORDS.items()}),
+    "words": lambda: WordEmbedder([(slot, list(known)) for slot, known in WORDS.items()]),
     "semantic_adapter": lambda: SemanticAdapter(inputs=96 + NUMBERS),
     "spatial_adapter": SpatialAdapter,
     "blending_adapter": BlendingAdapter,

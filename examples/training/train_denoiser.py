@@ -63,7 +63,7 @@ def main() -> None:
     options = parser.parse_args()
 
     denoiser = UNet2DConditionModel(**DENOISER).to(memory_format=torch.channels_last)
-    words = WordEmbedder({slot: list(known) for slot, known in WORDS.items()})
+    words = WordEmbedder([(slot, list(known)) for slot, known in WORDS.items()])
     parameters = [*denoiser.parameters(), *words.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     run = Run(options.out, {"denoiser": denoiser, "words": words}, optimizer, options.minutes)

@@ -14,6 +14,8 @@ from ..errors import OptionError
 from ..face.identity import COLORS
 
 SIZE = 256
+HAZE = 0.1
+"""Share of the matte that counts as nothing, and as everything."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
 """Middle and rim of the default backdrop: a soft grey of a photographer's studio."""
 
@@ -52,7 +54,7 @@ class Backdrop:
         matte = (pictures[:, 3:] / 2 + 0.5).clamp(0, 1)
         colour = pictures[:, :3] / 2 + 0.5
         # What the decoder leaves as faint haze in an empty place is none of the person.
-        matte = ((matte - 0.02) / 0.96).clamp(0, 1)
+        matte = ((matte - HAZE) / (1 - 2 * HAZE)).clamp(0, 1)
         if self.picture is None:
             straight = ((colour - (1 - matte) * 0.5) / matte.clamp_min(1e-3)).clamp(0, 1)
             return _to_uint8(torch.cat([straight * (matte > 0), matte], dim=1))

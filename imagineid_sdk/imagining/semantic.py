@@ -19,16 +19,16 @@ class WordEmbedder(ModelMixin, ConfigMixin):
     """One token for each attribute slot; part of the frozen base. The first token of a slot means "not given".
 
     Args:
-        vocabulary: slot -> its words.
+        vocabulary: pairs of a slot and its words. A list, because a config file would sort the keys of a dict.
         width: length of a token.
     """
 
     @register_to_config
-    def __init__(self, vocabulary: Mapping[str, Sequence[str]], width: int = 128) -> None:
+    def __init__(self, vocabulary: Sequence[tuple[str, Sequence[str]]], width: int = 128) -> None:
         super().__init__()
         self.offsets: dict[str, int] = {}
         total = 0
-        for slot, words in vocabulary.items():
+        for slot, words in vocabulary:
             self.offsets[slot] = total
             total += 1 + len(words)
         self.tokens = nn.Embedding(total, width)
@@ -36,7 +36,7 @@ class WordEmbedder(ModelMixin, ConfigMixin):
     def index(self, words: Mapping[str, str | None]) -> list[int]:
         """Token of every slot; slots that are missing or None are "not given"."""
         indices = []
-        for slot, known in self.config.vocabulary.items():
+        for slot, known in self.config.vocabulary:
             word = words.get(slot)
             indices.append(self.offsets[slot] + (0 if word is None else 1 + list(known).index(word)))
         return indices

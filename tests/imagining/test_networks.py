@@ -32,7 +32,7 @@ def small():
             decoder_blocks=(1, 1, 1, 1),
         ),
         "denoiser": denoiser,
-        "words": WordEmbedder({"hair": ["long", "short"], "age": ["young", "old"]}, width=8),
+        "words": WordEmbedder([("hair", ["long", "short"]), ("age", ["young", "old"])], width=8),
         "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16, style_width=16),
         "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
         "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),
