@@ -119,8 +119,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
         identity = Identity(
-            code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build, ancestry=ancestry, **words,
-            hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
+            code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build,
+            ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
         )  # fmt: skip
         return self.edit(identity, wishes)
