@@ -180,17 +180,19 @@ def test_the_callers_sound_is_never_changed(wav, make_voice):
     assert clip.samples.any() and clip.original.any()
 
 
+# getrusage would count what pytest held before the program was started; the kernel's status file does not.
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's memory figures")
 def test_ten_minutes_are_held_once(tmp_path):
     minute = (np.random.default_rng(0).standard_normal((60 * 24_000, 2)) * 0.1).astype(np.float32)
     with soundfile.SoundFile(tmp_path / "long.wav", "w", 24_000, 2) as file:
         for _ in range(10):
             file.write(minute)
     program = """
-import resource, sys
+import re, sys
 from imagineid_sdk.audio import load_audio
 clip = load_audio(sys.argv[1])
 assert clip.duration == 600.0 and clip.samples.shape == (9_600_000,)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)
 """
     command = [sys.executable, "-c", program, str(tmp_path / "long.wav")]
     peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -18,7 +18,7 @@ JAW, PRESS = MOUTH_ACTIONS.index("jawOpen"), MOUTH_ACTIONS.index("mouthPressLeft
 
 HELLO_LIPS = [(1.49, 1.61), (1.955, 2.00), (2.99, 3.03), (4.01, 4.12), (4.96, 5.06)]
 """Seconds of every m and b of hello.wav ("welcome", "nobody", "my", "imagined", "from"), as Flite timed them."""
-HELLO_PAUSES = [(0.69, 0.92), (6.93, 7.11)]
+HELLO_PAUSES = [(0.69, 0.92), (6.93, 7.21)]  # the second is the end of the clip
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ def test_targets_close_the_lips_and_rest_in_silence():
     from imagineid_sdk.listening.profile import MOUTH_ACTIONS
 
     a, b = VISEMES.index("AA"), VISEMES.index("PP")
-    sounds = [Sound(0.5, 0.7, a), Sound(0.7, 0.77, b), Sound(0.77, 0.95, a)]
+    silence = VISEMES.index("SIL")
+    sounds = [Sound(0, 0.5, silence), Sound(0.5, 0.7, a), Sound(0.7, 0.77, b), Sound(0.77, 0.95, a)]
+    sounds.append(Sound(0.95, 1.6, silence))
     jaw = action_frames(sounds, 80)[:, MOUTH_ACTIONS.index("jawOpen")]
     assert jaw[36] < 0.05 and jaw[30] > 0.4
     assert jaw[:20].max() < 0.02
