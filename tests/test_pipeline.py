@@ -91,8 +91,8 @@ def test_each_adapter_can_be_switched_off_and_is_missed(pipeline, hello, talk):
     for missing in ("semantic", "spatial", "blending"):
         rest = tuple(name for name in ("semantic", "spatial", "blending") if name != missing)
         without = pipeline(hello, identity=talk.identity, seed=7, fps=5, adapters=rest).frames
-        difference = np.abs(without.astype(int) - with_all).mean()
-        assert difference > (0.1 if missing == "semantic" else 0.3), missing
+        difference = np.abs(without.astype(int) - with_all)[:, 60:200, 80:176].mean()  # the face
+        assert difference > (0.1 if missing == "semantic" else 1.0), missing
 
 
 def test_a_saved_model_gives_bit_identical_frames(pipeline, make_voice, tmp_path):

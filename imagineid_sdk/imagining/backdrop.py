@@ -1,4 +1,4 @@
-"""What is behind the person. It is laid in after decoding and never generated, so it can't flicker."""
+"""What is behind the person. It is laid in after decoding and never generated, so nothing but the matte can move it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The front end is Whisper's."""
 
 import numpy as np
+import pytest
 import torch
 
 from imagineid_sdk.listening.mel import MEL_BANDS, log_mel, mel_filterbank
@@ -20,10 +21,14 @@ def test_a_tone_lights_the_band_of_its_pitch():
     assert low < 10 < 45 < high
 
 
-def test_level_does_not_matter():
+TOO_QUIET = pytest.mark.xfail(strict=True, reason="known defect: the gain ends at 40 dB, this needs 54")
+
+
+@pytest.mark.parametrize("quieter", [0.2, pytest.param(0.02, marks=TOO_QUIET)])
+def test_level_does_not_matter(quieter):
     torch.manual_seed(0)
     sound = torch.randn(1, 16_000) * 0.1
-    assert torch.allclose(log_mel(sound), log_mel(sound * 0.2), atol=1e-3)
+    assert torch.allclose(log_mel(sound), log_mel(sound * quieter), atol=1e-3)
 
 
 def test_one_frame_per_ten_milliseconds():
