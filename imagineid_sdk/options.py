@@ -23,8 +23,10 @@ class GenerateOptions(BaseModel):
         fps: frames per second; the video has ``round(duration * fps)`` frames.
         num_inference_steps: denoising steps of every frame; the adapters are trained for 1.
         reference_steps: denoising steps of the one reference frame.
-        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, skin: set instead of heard or
+        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
             sampled, see `Wishes`.
+        attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
+            none of them: the seed draws them.
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
         background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent".
@@ -43,12 +45,14 @@ class GenerateOptions(BaseModel):
     gender: str | float | None = None
     age: float | None = None
     hair: str | None = None
-    hair_color: str | None = None
+    hair_color: str | tuple[int, int, int] | None = None
     eye_color: str | None = None
     beard: str | None = None
     clothes: str | None = None
-    clothes_color: str | None = None
-    skin: str | None = None
+    clothes_color: str | tuple[int, int, int] | None = None
+    glasses: str | None = None
+    skin: str | tuple[int, int, int] | None = None
+    attributes: Literal["heard", "neutral"] = "heard"
     emotion: str | None = None
     emotion_intensity: float | None = Field(None, ge=0, le=1)
     head_motion: float = Field(1.0, ge=0, le=2)

@@ -36,7 +36,7 @@ from .imagining.semantic import SemanticAdapter, WordEmbedder
 from .imagining.spatial import SpatialAdapter, motion_vector
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
-from .listening.identity import IdentityEncoder
+from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
 from .listening.listener import Listener
 from .listening.profile import VoiceProfile
 from .listening.speech_encoder import SpeechEncoder
@@ -148,7 +148,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         options = GenerateOptions(seed=seed, **wishes)
         if num_faces < 1:
             raise OptionError(f"num_faces={num_faces} is out of range. Ask for 1 or more.")
-        heard, faces = heard_in(self.listen(audio)), []
+        heard, faces = heard_in(self.listen(audio), options.attributes), []
         for index in self.progress_bar(range(num_faces)):
             identity = self.people.cast(self.head, heard, options.wishes(), seed + index)
             identity = self._with_face(identity, options)
@@ -224,7 +224,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         """Whom the frames show, face included."""
         if identity is None:
             seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-            return self._with_face(self.people.cast(self.head, heard_in(profile), settings.wishes(), seed), settings)
+            heard = heard_in(profile, settings.attributes)
+            return self._with_face(self.people.cast(self.head, heard, settings.wishes(), seed), settings)
         given = identity if isinstance(identity, Identity) else Identity.load(identity)
         edited = self.people.edit(given, settings.wishes())
         return self._with_face(edited if edited is given else edited.without_face(), settings)
@@ -284,8 +285,10 @@ COMPONENTS: dict[str, str | type] = {
 }  # fmt: skip
 
 
-def heard_in(profile: VoiceProfile) -> Heard:
+def heard_in(profile: VoiceProfile, attributes: str) -> Heard:
     """What casting needs of a profile, rounded: the last bits depend on where tensors lie in memory."""
+    if attributes == "neutral":
+        profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
     return Heard(
         gender=round(profile.gender.value, 3), age=round(profile.age.value, 2), age_spread=round(profile.age.spread, 2),
         build=round(profile.build.value, 3), build_spread=round(profile.build.spread, 3),

@@ -48,6 +48,14 @@ def test_one_voice_has_many_faces(pipeline, hello):
         assert np.abs(faces[a].image.astype(int) - faces[b].image).mean() > 5
 
 
+def test_neutral_attributes_take_nothing_from_the_voice(pipeline, hello):
+    people = [
+        pipeline.imagine(hello, num_faces=8, seed=0, attributes=a, reference_steps=1) for a in ("heard", "neutral")
+    ]
+    women = [sum(face.identity.words()["gender"] == "female" for face in faces) for faces in people]
+    assert women[0] == 8 and 0 < women[1] < 8
+
+
 def test_a_kept_person_says_something_else(pipeline, talk, hello, tmp_path):
     path = talk.identity.save(tmp_path / "person.safetensors")
     other = pipeline(hello, identity=path, emotion="happy", fps=5)

@@ -39,8 +39,9 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """0 at the start, 1 when the minutes of this call are used up: what the learning rate follows."""
-        return min((time.time() - self.started) / 60 / self.minutes, 1.0)
+        """0 at the start, 1 when the minutes are used up, those before an interruption counted in: what the learning
+        rate and the phases of a training follow."""
+        return min(self.minutes_spent / self.minutes, 1.0)
 
     def learning_rate(self, peak: float, warm_up_steps: int = 100) -> float:
         """Linear warm-up, then constant, then linear to 5 % over the last 40 % of the time."""

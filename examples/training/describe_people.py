@@ -61,4 +61,5 @@ def describe(person: Person) -> Identity:
         skin_rgb=mean_colour(picture, (segmentation == SKIN) & face, (0.5, 0.4, 0.35)),
         clothes_rgb=mean_colour(picture, segmentation == CLOTHES, facts["shirt"]),
         seed=int(facts["seed"]),
+        glasses=facts["glasses"] or "none",
     )

@@ -1,6 +1,6 @@
 """Put the averaged weights of a training run into the package, in float16.
 
-python -m examples.training.export .train/autoencoder        # and denoiser, adapters, texture
+python -m examples.training.export .train/autoencoder        # and denoiser, adapters, frames
 """
 
 from __future__ import annotations
@@ -38,12 +38,10 @@ def main() -> None:
     options = parser.parse_args()
     averaged = torch.load(options.run / "state.pt", weights_only=True)["averaged"]
     for name, state in averaged.items():
-        if name == "blends":  # the decoder's half of an adapter that is there already
-            name, module = "blending_adapter", BlendingAdapter.from_pretrained(options.out / "blending_adapter").float()
-            module.blends.load_state_dict(state)
-        else:
-            module = MODULES[name]()
-            module.load_state_dict(state)
+        if name == "discriminator":  # only training needs it
+            continue
+        module = MODULES[name]()
+        module.load_state_dict(state)
         if name == "autoencoder":
             latent_statistics(module, people(options.people))
             module.save_pretrained(options.run / "model")  # with the encoder, for prepare_people

@@ -25,10 +25,10 @@ from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.spatial import motion_vector
 
 
-def draw_maps(head: ParametricHead, person: Person, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Maps ``(frames, 14, 128, 128)`` int8 (times 127) and flow ``(frames, 2, 64, 64)`` float16."""
+def draw_maps(head: ParametricHead, person: Person, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the first ``count`` frames: maps ``(.., 14, 128, 128)`` int8 (times 127), flow ``(.., 2, 64, 64)`` float16."""
     stored = person.parameters
-    actions, pose = torch.from_numpy(stored["actions"]), torch.from_numpy(stored["pose"])
+    actions, pose = torch.from_numpy(stored["actions"][:count]), torch.from_numpy(stored["pose"][:count])
     frames = head(torch.from_numpy(code), actions, pose)
     renderer = GeometryRenderer(head)
     drawn = renderer.draw(frames, renderer.reference(frames))
@@ -82,7 +82,8 @@ def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -
 @torch.no_grad()
 def latent_statistics(model: HeadAutoencoder, persons: list[Person], frames: int = 400) -> None:
     """Set the model's mean and deviation of the latents."""
-    chosen = [persons[i % len(persons)].pictures[7 * i % 36] for i in range(0, frames)]
+    shown = [persons[i % len(persons)].pictures for i in range(frames)]
+    chosen = [pictures[7 * i % len(pictures)] for i, pictures in enumerate(shown)]
     means = torch.cat([model.posterior(to_images(np.stack(chosen[i : i + 16]))[0])[0] for i in range(0, frames, 16)])
     model.latent_mean.copy_(means.mean((0, 2, 3))[None, :, None, None])
     model.latent_std.copy_(means.std((0, 2, 3))[None, :, None, None])
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--autoencoder", type=Path, default=Path(".train/autoencoder/model"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
-    parser.add_argument("--frames", type=int, default=36, help="of each person, for the latents")
+    parser.add_argument("--frames", type=int, default=36, help="of each person")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     everyone = people(options.people) + people(options.people, held_out=True)
@@ -106,7 +107,7 @@ def main() -> None:
         for person in tqdm(everyone):
             target = options.out / f"{person.path.stem}.maps.npy"
             if not target.exists():
-                maps, flow = draw_maps(head, person, codes[person.path.stem])
+                maps, flow = draw_maps(head, person, codes[person.path.stem], options.frames)
                 np.save(options.out / f"{person.path.stem}.flow.npy", flow)
                 np.save(target, maps)
         return

@@ -2,8 +2,8 @@
 
     python -m examples.training.train_adapters --people DIR --base imagineid_sdk/weights/tiny
 
-Half of each batch learns to imagine a reference frame from words, person and geometry; half learns to make the frames
-of a video from the person's own reference. Asserts at the end that the base is bit-identical.
+Two thirds of each batch learn to imagine a reference frame from words, person and geometry; a third learns to make the
+frames of a video from the person's own reference. Asserts at the end that the base is bit-identical.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
 from imagineid_sdk.imagining.spatial import SpatialAdapter
 
-FORGET_PERSON = 0.1
+FORGET_PERSON, RESTING = 0.1, 0.3
+"""Shares of prompts that say nothing, and of faces at rest among those that are imagined."""
 ONE_STEP = 0.6
 """Share of the video frames that start from pure noise: the setting with which videos are made."""
 
@@ -58,13 +59,50 @@ class Base:
         return [parameter.clone() for module in modules for parameter in module.parameters()]
 
 
-def draw_batch(persons: list[Prepared], size: int):
+def draw_batch(persons: list[Prepared], size: int, resting: float = 0.0):
+    """Frames of people, with the share ``resting`` of first frames, which is what a reference looks like."""
     chosen = random.choices(persons, k=size)
-    frames = [random.randrange(len(person.latents)) for person in chosen]
+    frames = [0 if random.random() < resting else random.randrange(len(person.latents)) for person in chosen]
     geometry = [person.geometry([frame]) for person, frame in zip(chosen, frames, strict=True)]
     latents = torch.stack([torch.from_numpy(p.latents[f]).float() for p, f in zip(chosen, frames, strict=True)])
     motion = torch.stack([p.motion[f] for p, f in zip(chosen, frames, strict=True)])
     return chosen, latents, torch.cat([m for m, _ in geometry]), torch.cat([f for _, f in geometry]), motion
+
+
+def person_vectors(persons: list[Prepared]) -> torch.Tensor:
+    return torch.stack([describe_person(person.identity) for person in persons])
+
+
+def imagining_loss(base: Base, adapters: dict, persons: list[Prepared], count: int) -> torch.Tensor:
+    """To imagine ``count`` frames from words, person and geometry alone, at a random time, as a reference is made."""
+    chosen, latents, maps, _, motion = draw_batch(persons, count, RESTING)
+    noise, time = torch.randn_like(latents), torch.randn(count).add(0.5).sigmoid()
+    # Guidance compares with a prompt that says nothing, so some prompts say nothing.
+    kept = (torch.rand(count) > FORGET_PERSON).float()
+    indices = [
+        word_indices(base.words, who) if keep else base.words.index({}) for who, keep in zip(chosen, kept, strict=True)
+    ]
+    person = adapters["semantic_adapter"](person_vectors(chosen))
+    tokens = torch.cat([base.words(torch.tensor(indices)), person.tokens * kept[:, None, None]], dim=1)
+    spatial = adapters["spatial_adapter"](maps, motion, person.style * kept[:, None])
+    estimate = denoise_once(base.denoiser, noisy(latents, noise, time), time, tokens, spatial)
+    error = (estimate.float() - latents).square().mean((1, 2, 3))
+    # In the velocity's own weighting early times would rule; the clamp keeps them from it.
+    return (error / time.clamp_min(0.3).square()).mean()
+
+
+def carrying_loss(base: Base, adapters: dict, persons: list[Prepared], count: int) -> dict[str, torch.Tensor]:
+    """To make ``count`` frames from their persons' own references, mostly in one step from noise."""
+    chosen, latents, maps, flow, motion = draw_batch(persons, count)
+    noise = torch.randn_like(latents)
+    time = torch.where(torch.rand(count) < ONE_STEP, 1.0, 0.2 + 0.8 * torch.rand(count))
+    words = torch.tensor([word_indices(base.words, who) for who in chosen])
+    person = adapters["semantic_adapter"](person_vectors(chosen))
+    tokens = torch.cat([base.words(words), person.tokens], dim=1)
+    spatial = adapters["spatial_adapter"](maps, motion, person.style)
+    blend = adapters["blending_adapter"].latent_blend(base.reference(chosen), maps, flow)
+    estimate = denoise_once(base.denoiser, noisy(latents, noise, time), time, tokens, spatial, blend)
+    return {"video": (estimate.float() - latents).square().mean(), "mask": blend.mask.detach().mean()}
 
 
 def main() -> None:
@@ -73,6 +111,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, default=Path("imagineid_sdk/weights/tiny"))
     parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--start", type=Path, help="a model whose spatial and blending adapters to start from")
     parser.add_argument("--out", type=Path, default=Path(".train/adapters"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=24)
@@ -89,54 +128,27 @@ def main() -> None:
         "spatial_adapter": SpatialAdapter().to(memory_format=torch.channels_last),
         "blending_adapter": BlendingAdapter().to(memory_format=torch.channels_last),
     }
+    for name in ("spatial_adapter", "blending_adapter") if options.start else ():
+        started = type(adapters[name]).from_pretrained(options.start / name).float()
+        adapters[name].load_state_dict(started.state_dict())
     parameters = [p for name, adapter in adapters.items() for p in adapter.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     run = Run(options.out, adapters, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
-    half = options.batch // 2
+    third = options.batch // 3
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        chosen, latents, maps, flow, motion = draw_batch(persons, options.batch)
-        noise, time = torch.randn_like(latents), torch.randn(options.batch).add(0.5).sigmoid()
-        time[half:] = torch.where(torch.rand(options.batch - half) < ONE_STEP, 1.0, 0.2 + 0.8 * torch.rand(()))
-        # Guidance compares with a prompt that says nothing, so some prompts say nothing.
-        kept = (torch.rand(options.batch) > FORGET_PERSON).float()
-        words = torch.tensor(
-            [
-                word_indices(base.words, p) if keep else base.words.index({})
-                for p, keep in zip(chosen, kept, strict=True)
-            ]
-        )
-        people_vectors = torch.stack([describe_person(person.identity) for person in chosen])
-        mixed = noisy(latents, noise, time)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            person = adapters["semantic_adapter"](people_vectors)
-            tokens = torch.cat([base.words(words), person.tokens * kept[:, None, None]], dim=1)
-            spatial = adapters["spatial_adapter"](maps, motion, person.style * kept[:, None])
-            reference = base.reference(chosen[half:])
-            blend = adapters["blending_adapter"].latent_blend(reference, maps[half:], flow[half:])
-            imagined = denoise_once(base.denoiser, mixed[:half], time[:half], tokens[:half], take(spatial, 0, half))
-            carried = denoise_once(
-                base.denoiser, mixed[half:], time[half:], tokens[half:], take(spatial, half, None), blend
-            )
-        error = (torch.cat([imagined, carried]).float() - latents).square().mean((1, 2, 3))
-        # In the velocity's own weighting early times would rule; the clamp keeps them from it.
-        weight = 1 / time.clamp_min(0.3).square()
-        losses = {"reference": (error * weight)[:half].mean(), "video": error[half:].mean()}
-        total = losses["reference"] + 2 * losses["video"]
+            losses = {"imagining": imagining_loss(base, adapters, persons, options.batch - third)}
+            losses |= carrying_loss(base, adapters, persons, third)
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        (losses["imagining"] + losses["video"]).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        run.after_step({name: loss.detach() for name, loss in losses.items()} | {"mask": blend.mask.detach().mean()})
+        run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
     assert all(torch.equal(a, b) for a, b in zip(before, base.fingerprint(), strict=True)), "the base was trained"
-
-
-def take(residuals, first: int, last: int | None):
-    skips, middle = residuals
-    return [skip[first:last] for skip in skips], middle[first:last]
 
 
 if __name__ == "__main__":

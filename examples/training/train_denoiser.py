@@ -9,6 +9,7 @@ import argparse
 import random
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
@@ -17,8 +18,8 @@ from examples.training.prepare_people import Prepared, prepared
 from imagineid_sdk.face.identity import WORDS
 from imagineid_sdk.imagining.semantic import WordEmbedder
 
-FORGET_WORD, FORGET_ALL = 0.15, 0.1
-"""Share of words, and of whole descriptions, that are hidden, so that any subset can be given."""
+FORGET_WORD, FORGET_ALL, RESTING = 0.15, 0.1, 0.2
+"""Shares of words, and of whole descriptions, that are hidden, so that any subset can be given; of resting faces."""
 DENOISER = {
     "sample_size": 16,
     "in_channels": 16,
@@ -44,10 +45,23 @@ def word_indices(words: WordEmbedder, person: Prepared) -> list[int]:
     return words.index({slot: None if random.random() < FORGET_WORD else word for slot, word in described.items()})
 
 
+def random_latents(person: Prepared) -> np.ndarray:
+    """Of any frame; of the resting face, which references show, more often."""
+    return person.latents[0] if random.random() < RESTING else random.choice(person.latents)
+
+
 def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
     """Straight line from latents (time 0) to noise (time 1); rectified flow, arXiv 2209.03003."""
     time = time[:, None, None, None]
     return (1 - time) * latents + time * noise
+
+
+@torch.no_grad()
+def start_from(folder: Path, denoiser: UNet2DConditionModel, words: WordEmbedder) -> None:
+    """Take over a model that was trained before, one with fewer words as well: new words come last."""
+    denoiser.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "denoiser").float().state_dict())
+    known = WordEmbedder.from_pretrained(folder / "words").tokens.weight.float()
+    words.tokens.weight[: len(known)] = known
 
 
 def main() -> None:
@@ -55,6 +69,7 @@ def main() -> None:
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--start", type=Path, help="folder of a model whose denoiser and words to start from")
     parser.add_argument("--out", type=Path, default=Path(".train/denoiser"))
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--batch", type=int, default=32)
@@ -64,6 +79,8 @@ def main() -> None:
 
     denoiser = UNet2DConditionModel(**DENOISER).to(memory_format=torch.channels_last)
     words = WordEmbedder([(slot, list(known)) for slot, known in WORDS.items()])
+    if options.start:
+        start_from(options.start, denoiser, words)
     parameters = [*denoiser.parameters(), *words.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     run = Run(options.out, {"denoiser": denoiser, "words": words}, optimizer, options.minutes)
@@ -73,7 +90,7 @@ def main() -> None:
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         chosen = random.choices(persons, k=options.batch)
-        latents = torch.stack([torch.from_numpy(random.choice(person.latents)).float() for person in chosen])
+        latents = torch.stack([torch.from_numpy(random_latents(person)).float() for person in chosen])
         tokens = words(torch.tensor([word_indices(words, person) for person in chosen]))
         noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.7).sigmoid()
         mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)

@@ -31,6 +31,7 @@ HAIRS = (
 HAIR_COLORS = ("black", "dark brown", "brown", "light brown", "blonde", "ash", "red", "grey", "white")
 EYE_COLORS = ("brown", "hazel", "blue", "blue-green", "green", "grey", "light blue", "ice")
 BEARDS = ("none", "stubble", "beard")
+GLASSES = ("none", "round", "oval", "square", "wide")
 CLOTHES = ("striped top", "blouse", "sports shirt", "polo", "jersey", "hoodie", "t-shirt", "suit")
 COLORS: dict[str, tuple[float, float, float]] = {
     "black": (0.08, 0.08, 0.08), "white": (0.92, 0.92, 0.92), "grey": (0.5, 0.5, 0.5), "red": (0.7, 0.15, 0.15),
@@ -39,7 +40,7 @@ COLORS: dict[str, tuple[float, float, float]] = {
 }  # fmt: skip
 WORDS: dict[str, tuple[str, ...]] = {
     "gender": GENDERS, "age": AGES, "skin": SKINS, "hair": HAIRS, "hair_color": HAIR_COLORS, "eye_color": EYE_COLORS,
-    "beard": BEARDS, "clothes": CLOTHES, "clothes_color": tuple(COLORS),
+    "beard": BEARDS, "clothes": CLOTHES, "clothes_color": tuple(COLORS), "glasses": GLASSES,
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
 NUMBERS = 16
@@ -56,7 +57,7 @@ class Identity:
         age: years.
         build: 0 slim .. 1 heavy.
         ancestry: shares of MakeHuman's three base shapes (african, asian, caucasian); they sum to 1.
-        hair, hair_color, eye_color, beard, clothes: words of ``WORDS``.
+        hair, hair_color, eye_color, beard, clothes, glasses: words of ``WORDS``.
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
         reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
@@ -76,6 +77,7 @@ class Identity:
     skin_rgb: tuple[float, float, float]
     clothes_rgb: tuple[float, float, float]
     seed: int
+    glasses: str = "none"
     reference: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
@@ -90,6 +92,7 @@ class Identity:
             "beard": self.beard,
             "clothes": self.clothes,
             "clothes_color": nearest_color(self.clothes_rgb),
+            "glasses": self.glasses,
         }
 
     def numbers(self) -> np.ndarray:
@@ -181,6 +184,21 @@ def skin_word(rgb: tuple[float, float, float]) -> str:
 def nearest_color(rgb: tuple[float, float, float]) -> str:
     """The word of ``COLORS`` that comes nearest to ``rgb``."""
     return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLORS[name], rgb, strict=True)))
+
+
+def read_colour(option: object) -> tuple[float, float, float] | None:
+    """A colour as 0..1 from a word of ``COLORS``, "#rrggbb" or (r, g, b) in 0..255; None if it is none of these."""
+    if isinstance(option, str):
+        if option in COLORS:
+            return COLORS[option]
+        digits = option.removeprefix("#")
+        if len(option) != 7 or len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
+            return None
+        return int(digits[:2], 16) / 255, int(digits[2:4], 16) / 255, int(digits[4:], 16) / 255
+    if isinstance(option, (Sequence, np.ndarray)) and np.shape(option) == (3,):
+        red, green, blue = (float(value) / 255 for value in option)
+        return (red, green, blue) if all(0 <= value <= 1 for value in (red, green, blue)) else None
+    return None
 
 
 def check_words(words: Mapping[str, str | None]) -> None:

@@ -18,9 +18,23 @@ from torch import nn
 
 from ..errors import OptionError
 from .head import ParametricHead
-from .identity import COLORS, SKINS, WORDS, Identity, age_parameter, check_words, phenotype_features, skin_word
+from .identity import (
+    HAIR_COLORS,
+    SKINS,
+    WORDS,
+    Identity,
+    age_parameter,
+    check_words,
+    phenotype_features,
+    read_colour,
+    skin_word,
+)
 
-LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes")
+RGB = tuple[int, int, int]
+COLOURED = ("hair_color", "clothes_color", "skin")
+"""Wishes that may be a colour instead of a word."""
+
+LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 AGE_WIDTH, SEX_WIDTH = 0.11, 0.25
 """Widths of the kernel that picks similar people: of MakeHuman's age parameter and of gender."""
 CODE_SPREAD = 0.8
@@ -53,22 +67,31 @@ class Wishes:
     Attributes:
         gender: "male", "female" or 0 male .. 1 female.
         age: years, 10 to 90.
-        hair, hair_color, eye_color, beard, clothes, clothes_color, skin: words of ``identity.WORDS``.
+        hair, eye_color, beard, clothes, glasses: words of ``identity.WORDS``.
+        hair_color, clothes_color, skin: words of ``identity.WORDS``, or a colour: "#rrggbb" or (r, g, b) in 0..255.
     """
 
     gender: str | float | None = None
     age: float | None = None
     hair: str | None = None
-    hair_color: str | None = None
+    hair_color: str | RGB | None = None
     eye_color: str | None = None
     beard: str | None = None
     clothes: str | None = None
-    clothes_color: str | None = None
-    skin: str | None = None
+    clothes_color: str | RGB | None = None
+    glasses: str | None = None
+    skin: str | RGB | None = None
 
     def __post_init__(self) -> None:
-        words = {slot: getattr(self, slot) for slot in (*LOOKS, "clothes_color", "skin")}
-        check_words(words)
+        for slot in (*LOOKS, "clothes_color", "skin"):
+            wish = getattr(self, slot)
+            if slot not in COLOURED or wish in WORDS[slot] or wish is None:
+                check_words({slot: wish})
+            elif read_colour(wish) is None:
+                raise OptionError(
+                    f"{slot}={wish!r} is not known. Choose one of: {', '.join(WORDS[slot])}, or give a colour as "
+                    "'#rrggbb' or (r, g, b) in 0..255."
+                )
         if isinstance(self.gender, str):
             check_words({"gender": self.gender})
         elif self.gender is not None and not 0 <= self.gender <= 1:
@@ -78,7 +101,7 @@ class Wishes:
 
 
 class PeoplePrior(ModelMixin, ConfigMixin):
-    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 5)`` and colours ``(people, 9)``."""
+    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 6)`` and colours ``(people, 9)``."""
 
     @register_to_config
     def __init__(self, num_people: int = 1) -> None:
@@ -129,14 +152,29 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         """The same person with the wished looks; colours that belong to a word follow it."""
         changes: dict = {slot: word for slot in LOOKS if (word := getattr(wishes, slot)) is not None}
         if wishes.hair_color is not None:
-            changes["hair_rgb"] = self._typical("hair_color", wishes.hair_color, 0)
+            changes |= self._hair_colour(wishes.hair_color)
         if wishes.clothes_color is not None:
-            changes["clothes_rgb"] = COLORS[wishes.clothes_color]
+            changes["clothes_rgb"] = read_colour(wishes.clothes_color)
         if wishes.skin is not None:
-            changes["skin_rgb"] = self._typical_skin(wishes.skin)
+            given = None if wishes.skin in SKINS else read_colour(wishes.skin)
+            changes["skin_rgb"] = given or self._typical_skin(str(wishes.skin))
         if identity.gender > 0.5 and wishes.beard is None and identity.beard != "none":
             changes["beard"] = "none"
         return replace(identity, **changes) if changes else identity
+
+    def _hair_colour(self, wish: str | RGB) -> dict[str, Any]:
+        """The word and the colour of hair, each following from the other."""
+        if isinstance(wish, str) and wish in HAIR_COLORS:
+            return {"hair_color": wish, "hair_rgb": self._typical("hair_color", wish, 0)}
+        colour = read_colour(wish)
+        assert colour is not None  # Wishes has checked it
+        present = {HAIR_COLORS[int(index)] for index in self.looks[:, LOOKS.index("hair_color")].unique()}
+
+        def distance(word: str) -> float:
+            typical = self._typical("hair_color", word, 0)
+            return sum((a - b) ** 2 for a, b in zip(typical, colour, strict=True))
+
+        return {"hair_color": min(sorted(present), key=distance), "hair_rgb": colour}
 
     def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
         chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)

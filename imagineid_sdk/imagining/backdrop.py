@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import OptionError
-from ..face.identity import COLORS
+from ..face.identity import COLORS, read_colour
 
 SIZE = 256
 HAZE = 0.1
@@ -33,13 +33,11 @@ class Backdrop:
             return cls(_studio())
         if isinstance(option, str) and option == "transparent":
             return cls(None)
-        if isinstance(option, str) and (colour := _colour(option)) is not None:
+        if (colour := read_colour(option)) is not None:
             return cls(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE))
         if isinstance(option, (str, os.PathLike)):
             return cls(_fill(_read_picture(option)))
         values = np.asarray(option)
-        if values.shape == (3,) and values.min() >= 0 and values.max() <= 255:
-            return cls(torch.tensor(values / 255).float().view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE))
         if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8:
             return cls(_fill(values[..., :3]))
         raise OptionError(
@@ -72,18 +70,6 @@ def _studio() -> torch.Tensor:
     share = (distance.clamp(0, 1) ** 2 * (3 - 2 * distance.clamp(0, 1)))[None, None]
     middle, rim = (torch.tensor(colour).view(1, 3, 1, 1) for colour in STUDIO)
     return middle + (rim - middle) * share
-
-
-def _colour(text: str) -> tuple[float, float, float] | None:
-    if text in COLORS:
-        return COLORS[text]
-    if len(text) == 7 and text[0] == "#":
-        try:
-            red, green, blue = (int(text[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        except ValueError:
-            return None
-        return red, green, blue
-    return None
 
 
 def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:

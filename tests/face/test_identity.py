@@ -68,6 +68,23 @@ def test_editing_one_attribute_leaves_the_others(cast):
     assert plain.clothes == edited.clothes and plain.skin_rgb == edited.skin_rgb
 
 
+def test_colours_are_words_or_red_green_blue(cast):
+    dyed = cast(seed=3, hair_color="#8040c0", clothes_color=(10, 200, 30), skin=(90, 60, 50))
+    assert dyed.hair_rgb == (128 / 255, 64 / 255, 192 / 255) and dyed.hair_color in WORDS["hair_color"]
+    assert dyed.words()["clothes_color"] == "green" and dyed.words()["skin"] == "very dark"
+    assert cast(seed=3, hair_color="red").hair_color == "red"  # a hair colour, not the colour of a fire engine
+    for wish in ({"hair_color": "#12"}, {"skin": "purple"}, {"clothes_color": (300, 0, 0)}):
+        with pytest.raises(OptionError, match="#rrggbb"):
+            cast(**wish)
+
+
+def test_glasses_are_put_on_and_taken_off(cast):
+    wearing = [cast(WOMAN, seed).glasses != "none" for seed in range(60)]
+    assert 0 < sum(wearing) < 30
+    assert cast(seed=2, glasses="round").glasses == "round"
+    assert cast(seed=wearing.index(True), glasses="none").glasses == "none"
+
+
 def test_wishes_override_what_was_heard(cast):
     person = cast(seed=1, gender="male", age=70)
     assert person.words()["gender"] == "male" and person.words()["age"] == "old"

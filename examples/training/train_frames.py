@@ -1,0 +1,130 @@
+"""Step 4 of imagining: the adapters on whole frames, in pixels, through the FROZEN denoiser and decoder.
+
+    python -m examples.training.train_frames --people DIR --perceptual mobilenet_v2.pth --out .train/frames
+
+A frame is made as a video makes it: one step from noise, the reference laid in under the masks, decoded. What the
+latents' squared error leaves soft (lips, teeth, lids, iris) is asked for here by the eye's own measures: differences
+of pixels, an ImageNet network's features and a patch discriminator. A part of each batch goes on learning to imagine
+references, so that the adapters that both share forget nothing. Asserts at its end that the base is bit-identical.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.checkpoints import Run
+from examples.training.people_dataset import REGION_WEIGHT, to_images
+from examples.training.perceptual import PerceptualDistance
+from examples.training.prepare_people import Prepared, prepared
+from examples.training.train_adapters import Base, imagining_loss
+from examples.training.train_autoencoder import ADVERSARIAL_WEIGHT, FEATURES_WEIGHT, reconstruction_loss
+from imagineid_sdk.imagining.autoencoder import compose
+from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
+from imagineid_sdk.imagining.denoising import denoise_once, describe_person
+from imagineid_sdk.imagining.semantic import SemanticAdapter
+from imagineid_sdk.imagining.spatial import SpatialAdapter
+
+PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT = 0.5, 1.0, 0.2, 0.2
+PERSONS, FRAMES = 3, 2
+"""Persons in a batch, and frames of each."""
+ADVERSARIAL_FROM = 0.2
+
+
+def imagined_frames(base: Base, adapters: dict, persons: list[Prepared], frames: list[list[int]], maps, flow):
+    """Pictures and latents of some frames of some persons, as a video gets them."""
+    repeats = torch.repeat_interleave(torch.arange(len(persons)), FRAMES)
+    with torch.no_grad():
+        first = torch.stack([torch.from_numpy(person.latents[0]).float() for person in persons])
+        decoded = decode_reference(base.autoencoder, first)
+        reference = Reference(first[repeats], [feature.float()[repeats] for feature in decoded.features])
+        words = torch.tensor([base.words.index(person.identity.words()) for person in persons])
+        noise = torch.randn_like(first)[repeats]
+    semantics = adapters["semantic_adapter"](torch.stack([describe_person(person.identity) for person in persons]))
+    tokens = torch.cat([base.words(words), semantics.tokens], dim=1)[repeats]
+    motion = torch.cat([person.motion[chosen] for person, chosen in zip(persons, frames, strict=True)])
+    blend = adapters["blending_adapter"].latent_blend(reference, maps, flow)
+    spatial = adapters["spatial_adapter"](maps, motion, semantics.style[repeats])
+    latents = denoise_once(base.denoiser, noise, torch.ones(len(repeats)), tokens, spatial, blend)
+    return base.autoencoder.decode(latents, adapters["blending_adapter"].decoder_blend(reference, maps, flow)), latents
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--perceptual", type=Path, required=True)
+    parser.add_argument("--discriminator", type=Path, help="state.pt of the autoencoder's run, to start from its own")
+    parser.add_argument("--base", type=Path, default=Path("imagineid_sdk/weights/tiny"))
+    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
+    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--out", type=Path, default=Path(".train/frames"))
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "words")
+    before = base.fingerprint()
+    adapters = {
+        "semantic_adapter": SemanticAdapter.from_pretrained(options.base / "semantic_adapter").float(),
+        "spatial_adapter": SpatialAdapter.from_pretrained(options.base / "spatial_adapter").float(),
+        "blending_adapter": BlendingAdapter.from_pretrained(options.base / "blending_adapter").float(),
+    }
+    discriminator = PatchDiscriminator()
+    if options.discriminator:
+        state = torch.load(options.discriminator, weights_only=True)["modules"]["discriminator"]
+        discriminator.load_state_dict(state)
+    for adapter in adapters.values():
+        adapter.train().to(memory_format=torch.channels_last)
+    perceptual = PerceptualDistance(options.perceptual)
+    parameters = [p for adapter in adapters.values() for p in adapter.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    judging = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.99))
+    run = Run(options.out, adapters | {"discriminator": discriminator}, optimizer, options.minutes, decay=0.998)
+    random.seed(options.seed + run.step)
+    torch.manual_seed(options.seed + run.step)
+    persons = prepared(options.prepared, options.people, options.codes)
+    while run.progress < 1:
+        run.learning_rate(options.learning_rate)
+        chosen = random.sample(persons, PERSONS)
+        frames = [random.sample(range(1, len(person.latents)), FRAMES) for person in chosen]
+        pairs = list(zip(chosen, frames, strict=True))
+        images, segmentation = to_images(np.concatenate([person.person.pictures[f] for person, f in pairs]))
+        images = images.contiguous(memory_format=torch.channels_last)
+        wanted_latents = torch.from_numpy(np.concatenate([person.latents[f] for person, f in pairs])).float()
+        maps, flow = (torch.cat(part) for part in zip(*(person.geometry(f) for person, f in pairs), strict=True))
+        background = torch.rand(len(images), 3, 1, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            made, latents = imagined_frames(base, adapters, chosen, frames, maps, flow)
+            losses = reconstruction_loss(made, images, REGION_WEIGHT[segmentation.long()][:, None])
+            picture, wanted = compose(made, background), compose(images, background)
+            losses["perceptual"] = perceptual(picture, wanted)
+            losses["latents"] = (latents.float() - wanted_latents).square().mean()
+            losses["imagining"] = imagining_loss(base, adapters, persons, count=6)
+            total = losses["pixels"] + losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
+            total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + LATENT_WEIGHT * losses["latents"]
+            total = total + IMAGINING_WEIGHT * losses["imagining"]
+            if run.progress > ADVERSARIAL_FROM:
+                losses |= generator_losses(discriminator, picture, wanted)
+                total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
+        judging.zero_grad(set_to_none=True)
+        losses["discriminator"].backward()
+        judging.step()
+        run.after_step({name: loss.detach() for name, loss in losses.items()}, log_every=25)
+    run.save()
+    assert all(torch.equal(a, b) for a, b in zip(before, base.fingerprint(), strict=True)), "the base was trained"
+
+
+if __name__ == "__main__":
+    main()
