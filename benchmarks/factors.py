@@ -163,11 +163,10 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
     calm = bench.pipe(speech.clip, seed=bench.seed, emotion="neutral", emotion_intensity=1.0, blink=0)
     base = bench.film("neutral", calm)
     usual = _expression(base)
-    # The frame with the widest mouth before the middle and one with shut lips after it are what the sheet shows.
-    moments = (int(lip_gap(base.actions).argmin()), int(lip_gap(base.actions).argmax()))
+    shut_and_open = (int(lip_gap(base.actions).argmin()), int(lip_gap(base.actions).argmax()))
     rows, lines = (
         [_emotion_row(bench, base, "neutral", 1.0, usual)],
-        [[base.frames[k] for k in moments] * len(intensities)],
+        [[base.frames[k] for k in shut_and_open] * len(intensities)],
     )
     for emotion in EMOTIONS[1:]:
         line = []
@@ -182,7 +181,7 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
             )
             video = bench.film(emotion, out)
             rows.append(_emotion_row(bench, video, emotion, intensity, usual))
-            line += [video.frames[k] for k in moments]
+            line += [video.frames[k] for k in shut_and_open]
         lines.append(line)
     if bench.sheets:
         save_sheet(bench.sheets / "emotions.png", lines, EMOTIONS)

@@ -15,7 +15,7 @@ from benchmarks.renders import BACKGROUND
 from benchmarks.sheets import in_rows, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, mean_and, measure_row
-from benchmarks.videos import Bench
+from benchmarks.videos import Bench, Generated
 
 SAME, OTHER = 0.35, 0.6  # dlib distances below which two faces should lie for one voice, and above which for two
 AGES = (12, 20, 30, 40, 50, 60, 70, 80)
@@ -81,6 +81,19 @@ def sex_agreement(voices: Sequence[Voice]) -> tuple[str, int]:
     return " / ".join(shares), sum(len(hits) for hits in right.values())
 
 
+def sex_certainty(voices: Sequence[Voice]) -> str:
+    """Mean certainty and share right of what is said with less, and with more, than 0.9: equal if it is calibrated."""
+    known = [voice for voice in voices if voice.speech.sex in ("man", "woman")]
+    female = np.array([voice.profile.gender.value for voice in known])
+    right = (female > 0.5) == np.array([voice.speech.sex == "woman" for voice in known], bool)
+    sure = np.maximum(female, 1 - female)
+    parts = []
+    for chosen in (sure < 0.9, sure >= 0.9):
+        said = f"{sure[chosen].mean():.2f} said, {right[chosen].mean():.2f} right" if chosen.any() else "-"
+        parts.append(f"{said} (n={chosen.sum()})")
+    return " / ".join(parts)
+
+
 def voice_rows(voices: Sequence[Voice]) -> list[Row]:
     """How well voices are told apart and sexed, by listening alone."""
     same, other = _pairs(voices, lambda a, b: float(a.profile.embedding @ b.profile.embedding))
@@ -91,6 +104,7 @@ def voice_rows(voices: Sequence[Voice]) -> list[Row]:
         measure_row("embeddings of one voice, cosine (mean / lowest)", mean_and(same, np.min), "names"),
         measure_row("embeddings of two voices, cosine (mean / highest)", mean_and(other, np.max), "names"),
         measure_row(f"sex heard as known, men / women ({known} clips)", sex, "credits or pitch"),
+        measure_row("certainty about sex: below 0.9 / above", sex_certainty(voices), "credits or pitch"),
     ]
 
 
@@ -108,6 +122,20 @@ def same_person_rows(voices: Sequence[Voice], title: str) -> list[Row]:
             value = f"{mean_and(distances, np.min)} / {np.mean(np.array(distances) > OTHER):.0%}"
             rows.append(measure_row(f"{name} (mean / smallest / over {OTHER})", value, "dlib"))
     return rows
+
+
+def video_rows(clips: Sequence[Generated]) -> list[Row]:
+    """How far apart the people of different videos are, seed and all."""
+    distances = [
+        between(a.vectors, b.vectors)
+        for i, a in enumerate(clips)
+        for b in clips[:i]
+        if a.speech.voice != b.speech.voice
+    ]
+    if not distances:
+        return []
+    value = f"{mean_and(distances, np.nanmin)} / {np.mean(np.array(distances) > OTHER):.0%}"
+    return [measure_row(f"videos of two voices, same seed (mean / smallest / over {OTHER})", value, "dlib")]
 
 
 def seed_rows(bench: Bench, speech: Speech, people: Sequence[Portrait]) -> list[Row]:

@@ -33,7 +33,7 @@ from benchmarks.renders import calibrate, held_out
 from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import Speech, find_speech, first_takes
 from benchmarks.tables import print_table, rows_of
-from benchmarks.videos import LIPS, MOTION, PERSON, Bench, Generated, generate, language_rows, picture_columns
+from benchmarks.videos import LIPS, MOTION, PERSON, Bench, generate, language_rows, picture_columns
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def judge_videos(bench: Bench, sounds: Sounds, size: Size) -> None:
     print_table("Lips", rows_of(clips, names, LIPS))
     print_table("Lips by language", language_rows(clips))
     print_table("Person", rows_of(clips, names, PERSON))
+    print_table("Between the videos", people.video_rows(clips))
     print_table("Motion", rows_of(clips, names, MOTION))
     print_table("Picture", rows_of(clips, names, picture_columns(bench.calibration)))
     if bench.sheets:
         lines = [frames_of(made.video.frames) for made in clips]
         save_sheet(bench.sheets / "clips.png", lines, names)
-    _free(clips)
 
 
 def judge_people(bench: Bench, sounds: Sounds, size: Size) -> None:
@@ -131,6 +131,8 @@ def judge_silence(bench: Bench, sounds: Sounds, size: Size) -> None:
 
 
 def judge_factors(bench: Bench, sounds: Sounds, size: Size) -> None:
+    if len(sounds.filmed) < 2:
+        return  # one clip has nobody to swap anything with
     leaking = [clip.first(6.0 if size.words else 3.0) for clip in sounds.filmed[: size.leaking]]
     note = "Share of the difference between clips of different people saying different things."
     print_table("Leakage in listening", factors.listening_leakage(bench, leaking, sounds.second_takes), note)
@@ -152,11 +154,6 @@ PARTS: dict[str, Callable[[Bench, Sounds, Size], None]] = {
     "videos": judge_videos, "people": judge_people, "voices": judge_voices, "silence": judge_silence,
     "factors": judge_factors, "emotions": judge_emotions, "adapters": judge_adapters,
 }  # fmt: skip
-
-
-def _free(clips: list[Generated]) -> None:
-    """Hours of frames need not stay while the other parts run."""
-    clips.clear()
 
 
 def main() -> None:

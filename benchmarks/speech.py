@@ -55,8 +55,8 @@ class Speech:
         return replace(self, samples=np.concatenate([self.samples, np.zeros(int(seconds * RATE), np.float32)]))
 
     def in_noise(self, decibels: float, seed: int = 0) -> Speech:
-        """With white and pink noise, half each, so many decibels below the speech."""
-        noise = room_noise(len(self.samples), seed) * speech_level(self.samples) * 10 ** (-decibels / 20)
+        """With white and pink noise, half each, so many decibels below the mean power of the speech."""
+        noise = room_noise(len(self.samples), seed) * active_level(self.samples) * 10 ** (-decibels / 20)
         return replace(self, samples=(self.samples + noise).astype(np.float32))
 
     def at_level(self, dbfs: float) -> Speech:
@@ -88,11 +88,22 @@ def first_takes(clips: list[Speech], count: int) -> list[Speech]:
     return sorted(chosen, key=lambda clip: clip.name)
 
 
+def power_of(samples: np.ndarray) -> np.ndarray:
+    """Mean square of each 20 ms."""
+    hop = RATE // 50
+    return np.array([np.mean(samples[start : start + hop] ** 2) for start in range(0, len(samples), hop)])
+
+
 def speech_level(samples: np.ndarray) -> float:
     """Root mean square of the loud moments of a clip."""
-    hop = RATE // 50
-    power = np.array([np.mean(samples[start : start + hop] ** 2) for start in range(0, len(samples), hop)])
-    return float(np.sqrt(np.quantile(power, LOUD_QUANTILE)) + 1e-9)
+    return float(np.sqrt(np.quantile(power_of(samples), LOUD_QUANTILE)) + 1e-9)
+
+
+def active_level(samples: np.ndarray, decibels: float = 30.0) -> float:
+    """Root mean square of a clip without its pauses: of what lies within so many decibels of the loud moments."""
+    power = power_of(samples)
+    active = power > speech_level(samples) ** 2 * 10 ** (-decibels / 10)
+    return float(np.sqrt(power[active].mean())) if active.any() else 1e-9
 
 
 def room_noise(count: int, seed: int = 0) -> np.ndarray:
@@ -113,10 +124,8 @@ def hum(count: int, hertz: float = 50.0) -> np.ndarray:
 
 def to_last_sound(samples: np.ndarray, decibels: float = 25.0) -> np.ndarray:
     """A clip without what lies behind its last moment within so many decibels of the loud ones."""
-    hop = RATE // 50
-    power = np.array([np.mean(samples[start : start + hop] ** 2) for start in range(0, len(samples), hop)])
-    loud = np.flatnonzero(power > speech_level(samples) ** 2 * 10 ** (-decibels / 10))
-    return samples[: (loud[-1] + 1) * hop] if len(loud) else samples
+    loud = np.flatnonzero(power_of(samples) > speech_level(samples) ** 2 * 10 ** (-decibels / 10))
+    return samples[: (loud[-1] + 1) * (RATE // 50)] if len(loud) else samples
 
 
 def faded(samples: np.ndarray) -> np.ndarray:
