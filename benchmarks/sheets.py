@@ -38,5 +38,6 @@ def in_rows(pictures: Sequence[np.ndarray], columns: int = 8) -> list[list[np.nd
 
 
 def _label(line: np.ndarray, text: str) -> None:
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(line, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, thickness, cv2.LINE_AA)
+    """White letters with a black shadow."""
+    for place, colour in (((5, 15), (0, 0, 0)), ((4, 14), (255, 255, 255))):
+        cv2.putText(line, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)

@@ -171,7 +171,7 @@ LIPS: Columns = (
 PERSON: Columns = (
     ("largest distance within the video", lambda made: within(made.vectors), "{:.2f}"),
     ("first against last frames", lambda made: between(made.vectors[:2], made.vectors[-2:]), "{:.2f}"),
-    ("sex known (1 female)", lambda made: {"man": 0.0, "woman": 1.0}.get(made.speech.sex, np.nan), "{:.0f}"),
+    ("sex known (1 female)", lambda made: {"man": 0.0, "woman": 1.0}.get(made.speech.sex, np.nan), "{:.1f}"),
     ("sex imagined", lambda made: made.identity.gender, "{:.2f}"),
     ("sex judged", lambda made: made.judged[0], "{:.2f}"),
     ("age imagined", lambda made: made.identity.age, "{:.0f}"),
