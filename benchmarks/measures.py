@@ -1,4 +1,4 @@
-"""What is measured on one video: lips, lids, head, person and fine detail, from what the judges see in its frames."""
+"""What is measured on one video: lips, lids, brows, head, person, detail, from what the judges see in its frames."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.features import ImageFeatures
 from benchmarks.judges import (
     EYES_BOX,
+    FOREHEAD_CHIN,
     LIPS_BOX,
     AgeGenderJudge,
     EmotionJudge,
@@ -19,12 +21,21 @@ from benchmarks.judges import (
     face_region,
     sharpness,
 )
+from benchmarks.landmarks import Shown
 from imagineid_sdk.face.expression import lip_gap
+
+# Points of MediaPipe's mesh.
+BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
+EYELID_CORNERS = (33, 133, 263, 362)
+MOUTH_CORNERS = (61, 291)
+MOUTH_MIDDLE = (0, 17)  # of the outer lips
 
 SHUT = 0.04  # lip opening below which lips count as shut; on true renders 90 % of shut and 5 % of open mouths are below
 BLINK = 0.8  # share of the usual eye opening below which the lids count as shut; on true renders 94 % against 0.3 %
 LAGS = np.arange(-10, 11) / 50  # seconds
+ASKED_SHUT = 0.02  # lip gap of the motion below which it asks for shut lips
 RATE = 16_000  # Hz, of the samples in which silence is looked for
+TURN_BANDS = (0.0, 1.0, 3.0, np.inf)  # Hz: how fast the head turns; people's nods and shakes lie below 3 Hz
 
 
 @dataclass(frozen=True)
@@ -33,11 +44,17 @@ class Judges:
     embedder: FaceEmbedder
     age_gender: AgeGenderJudge
     emotion: EmotionJudge
+    features: ImageFeatures
+
+    @classmethod
+    def load(cls) -> Judges:
+        return cls(FaceMesh(), FaceEmbedder(), AgeGenderJudge(), EmotionJudge(), ImageFeatures())
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video and what it should show. frames: (T, H, W, 3) uint8; actions: (T, 52); pose: (T, 3) degrees."""
+    """A video and what it should show. frames: (T, H, W, 3) uint8; actions: (T, 52); pose: (T, 3) degrees; landmarks:
+    (T, 112, 2) of the mesh, pixels."""
 
     name: str
     frames: np.ndarray
@@ -45,6 +62,13 @@ class Video:
     actions: np.ndarray
     pose: np.ndarray
     faces: list[Face | None]
+    landmarks: np.ndarray
+
+    @property
+    def shown(self) -> list[Shown]:
+        """The frames in which a face was found, with the landmarks asked for."""
+        pairs = zip(self.faces, self.landmarks, strict=True)
+        return [Shown(face, landmarks) for face, landmarks in pairs if face is not None]
 
     @property
     def moments(self) -> np.ndarray:
@@ -66,6 +90,11 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     if both.sum() < 3 or first[both].std() < 1e-9 or second[both].std() < 1e-9:
         return float("nan")
     return float(np.corrcoef(first[both], second[both])[0, 1])
+
+
+def rank_correlation(first: list[float], second: list[float]) -> float:
+    """Spearman's, but for ties."""
+    return correlation(np.argsort(np.argsort(first)).astype(float), np.argsort(np.argsort(second)).astype(float))
 
 
 def lag_scan(video: Video, phones: Phones) -> tuple[float, float]:
@@ -97,7 +126,7 @@ def asked_shut(video: Video, times: np.ndarray, reach: float = 0.08) -> float:
     """Share of moments at which the motion itself asks for shut lips: where it doesn't, no picture can be right."""
     gap = lip_gap(video.actions)
     lowest = [gap[near].min() for near in _near(video.moments, times, reach)]
-    return float(np.mean(np.array(lowest) < 0.02)) if lowest else float("nan")
+    return float(np.mean(np.array(lowest) < ASKED_SHUT)) if lowest else float("nan")
 
 
 def silent_frames(samples: np.ndarray, moments: np.ndarray) -> np.ndarray:
@@ -116,6 +145,37 @@ def blinks_seen(video: Video) -> np.ndarray:
     """(T,) bool: lids shut, against their usual opening in this video."""
     opening = np.array([np.nan if face is None else face.eye_opening for face in video.faces])
     return opening < BLINK * np.nanmedian(opening) if video.found.any() else np.zeros(len(opening), bool)
+
+
+def blink_seconds(shut: np.ndarray, fps: float) -> float:
+    """Median length of the runs of shut lids; nan without any."""
+    edges = np.flatnonzero(np.diff(np.r_[0, shut.astype(int), 0]))
+    return float(np.median(edges[1::2] - edges[::2]) / fps) if len(edges) else float("nan")
+
+
+def turning_spectrum(pose: np.ndarray, fps: float) -> np.ndarray:
+    """(3,) shares of the power of the head's angular speed below 1 Hz, at 1-3 Hz and above; pose: (T, 3) degrees."""
+    if len(pose) < 8:
+        return np.full(3, np.nan)
+    speed = np.diff(pose, axis=0)
+    power = np.abs(np.fft.rfft((speed - speed.mean(axis=0)) * np.hanning(len(speed))[:, None], axis=0)) ** 2
+    hertz = np.fft.rfftfreq(len(speed), 1 / fps)
+    bands = np.array(
+        [power[(hertz >= a) & (hertz < b)].sum() for a, b in zip(TURN_BANDS, TURN_BANDS[1:], strict=False)]
+    )
+    return bands / max(bands.sum(), 1e-12)
+
+
+def expression_seen(face: Face) -> np.ndarray:
+    """(3,) in % of the eye distance: brows above the eyes, mouth corners above its middle, opening of the lids."""
+    down = face.points[FOREHEAD_CHIN[1], :2] - face.points[FOREHEAD_CHIN[0], :2]
+    up = -down / np.linalg.norm(down)
+
+    def above(upper: tuple[int, ...], lower: tuple[int, ...]) -> float:
+        return float((face.points[list(upper), :2].mean(0) - face.points[list(lower), :2].mean(0)) @ up)
+
+    heights = np.array([above(BROWS, EYELID_CORNERS), above(MOUTH_CORNERS, MOUTH_MIDDLE)]) / face.eye_distance
+    return 100 * np.r_[heights, face.eye_opening]
 
 
 def starts(events: np.ndarray) -> int:

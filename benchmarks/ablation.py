@@ -1,0 +1,106 @@
+"""What each adapter does: the same person, words and motion with one of them switched off at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.judges import skin_flicker
+from benchmarks.measures import Video, between, correlation, embeddings
+from benchmarks.renders import BACKGROUND
+from benchmarks.sheets import frames_of, save_sheet
+from benchmarks.speech import Speech
+from benchmarks.tables import Columns, Row, rows_of
+from benchmarks.videos import BLINKING, Bench, sharpness_of
+from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.imagining.backdrop import Backdrop
+from imagineid_sdk.imagining.imaginer import ADAPTERS
+from imagineid_sdk.options import GenerateOptions
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One setting of the adapters. distance: of its faces to the reference picture."""
+
+    label: str
+    video: Video
+    distance: float
+    errors: np.ndarray
+
+
+def ablate(bench: Bench, speech: Speech) -> list[Row]:
+    """A row for each variant; with a sheet."""
+    grey = (BACKGROUND,) * 3
+    whole = bench.pipe(speech.clip, seed=bench.seed, background=grey)
+    settings: list[tuple[str, tuple[str, ...]]] = [("all on", ADAPTERS)]
+    settings += [(f"without {name}", tuple(other for other in ADAPTERS if other != name)) for name in ADAPTERS]
+    settings.append(("none", ()))
+    # The reference face stays, so that only what an adapter does to the frames is seen ...
+    results = [
+        (label, bench.pipe(speech.clip, identity=whole.identity, adapters=adapters, background=grey))
+        for label, adapters in settings
+    ]
+    # ... but for these: what it does to the reference itself, and what is left when nothing is denoised.
+    for name in ("semantic", "spatial"):
+        adapters = tuple(other for other in ADAPTERS if other != name)
+        face_made_without = bench.pipe.imagine(speech.clip, num_faces=1, seed=bench.seed, adapters=adapters)[0].identity
+        out = bench.pipe(speech.clip, identity=face_made_without, background=grey)
+        results.append((f"reference made without {name}", out))
+    frames = np.concatenate(list(_only_warped(bench.pipe, whole.identity, whole.motion)))
+    results.append(("no diffusion: reference latents warped", replace_frames(whole, frames)))
+    variants = _judge(bench, results, whole)
+    if bench.sheets:
+        lines = [frames_of(variant.video.frames) for variant in variants]
+        save_sheet(bench.sheets / "ablation.png", lines, [variant.label for variant in variants])
+    return rows_of(variants, [variant.label for variant in variants], COLUMNS, first="adapters")[: len(variants)]
+
+
+def replace_frames(out: Any, frames: np.ndarray) -> Any:
+    return replace(out, frames=frames)
+
+
+def _judge(bench: Bench, results: Sequence[tuple[str, Any]], whole: Any) -> list[Variant]:
+    rest = bench.film("rest", whole)
+    home = embeddings(bench.judges, rest)
+    variants = []
+    for label, out in results:
+        video = bench.film(label, out)
+        distance = between(embeddings(bench.judges, video), home)
+        variants.append(Variant(label, video, distance, bench.landmark_errors(video)))
+    return variants
+
+
+def _blinks_follow(variant: Variant) -> float:
+    opening = np.array([np.nan if face is None else face.eye_opening for face in variant.video.faces])
+    return correlation(-opening, variant.video.actions[:, BLINKING])
+
+
+COLUMNS: Columns = (
+    ("face found", lambda variant: variant.video.found.mean(), "{:.0%}"),
+    ("landmark error: all / contour / brows / eyes / nose / lips (px)", lambda variant: variant.errors, "{:.1f}"),
+    ("lips follow, r", lambda v: correlation(v.video.lip_opening, lip_gap(v.video.actions)), "{:.2f}"),
+    ("lids follow, r", _blinks_follow, "{:.2f}"),
+    ("distance to the person with all on (dlib)", lambda variant: variant.distance, "{:.2f}"),
+    ("skin flicker", lambda variant: skin_flicker(variant.video.frames, variant.video.faces), "{:.2f}"),
+    ("sharpness face / eyes / mouth", lambda variant: sharpness_of(variant.video), "{:.3f}"),
+)
+
+
+@torch.no_grad()
+def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
+    """Frames whose latents are the reference's, moved by the mesh: what the diffusion adds is missing."""
+    imaginer = pipe._imaginer(GenerateOptions())
+    backdrop = Backdrop.from_option((BACKGROUND,) * 3)
+    latents = torch.from_numpy(person.reference).float()[None]
+    reference, _ = imaginer.decode_reference(latents)
+    for drawn, _ in pipe._geometry(person, motion):
+        maps, flow = drawn.maps.to(imaginer.device), drawn.flow.to(imaginer.device)
+        with imaginer._autocast():
+            warped = imaginer.blending_adapter.latent_blend(reference, maps, flow).latents
+            lay = imaginer.blending_adapter.decoder_blend(reference, maps, flow)
+            pictures = imaginer.autoencoder.decode(warped, lay)
+        yield backdrop.lay_behind(pictures.float())

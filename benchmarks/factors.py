@@ -1,0 +1,218 @@
+"""Disentanglement: how much each output moves when only another factor's input changes; and emotions on the face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from benchmarks.judges import EmotionJudge
+from benchmarks.measures import Video, between, correlation, embeddings, expression_seen
+from benchmarks.sheets import frames_of, save_sheet
+from benchmarks.speech import OTHER_MANNER, OTHER_PERSON, Change, Speech, changed
+from benchmarks.tables import Row, write
+from benchmarks.videos import Bench
+from imagineid_sdk.face.actions import ARKIT_ACTIONS
+from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.listening.profile import EMOTIONS, VoiceProfile
+
+FER_WORD = {
+    "neutral": "neutral", "happy": "happy", "sad": "sad", "angry": "angry", "surprised": "surprise", "fearful": "fear",
+    "disgusted": "disgust",
+}  # fmt: skip
+"""What the emotion judge calls our emotions; it knows no contempt."""
+UPPER_FACE = [k for k, name in enumerate(ARKIT_ACTIONS) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
+"""Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
+
+
+# --- listening ------------------------------------------------------------------------------------------------------
+
+
+HEARD: dict[str, Callable[[VoiceProfile, VoiceProfile], float]] = {
+    "voice embedding": lambda a, b: 1 - float(a.embedding @ b.embedding),
+    "sex": lambda a, b: abs(a.gender.value - b.gender.value),
+    "age": lambda a, b: abs(a.age.value - b.age.value),
+    "mouth actions": lambda a, b: _difference(a.content.actions, b.content.actions),
+    "emotion": lambda a, b: float(np.abs(a.emotion.probabilities - b.emotion.probabilities).sum() / 2),
+}
+"""Distances of two profiles in each output."""
+CHANGES = {"the person (pitch, formants)": OTHER_PERSON, "the manner (melody, brightness)": OTHER_MANNER}
+
+
+def listening_leakage(bench: Bench, clips: Sequence[Speech], second_takes: dict[str, Speech]) -> list[Row]:
+    """Outputs of listening when only the person, the words or the manner of a clip changes, as shares of how much they
+    differ between clips of different people saying different things.
+
+    Person and manner are changed by vocoder, which keeps the words and their moments; ``second_takes`` (by voice) keep
+    the person and change the words.
+    """
+    plain = [bench.pipe.listen(clip.clip) for clip in clips]
+    apart = list(combinations(plain, 2))
+    usual = {name: float(np.mean([distance(a, b) for a, b in apart])) for name, distance in HEARD.items()}
+    cases: dict[str, list[tuple[VoiceProfile, VoiceProfile]]] = {}
+    for clip, profile in zip(clips, plain, strict=True):
+        for title, pairs in _one_change(bench, clip, profile, second_takes.get(clip.voice)).items():
+            cases.setdefault(title, []).extend(pairs)
+    rows = []
+    for title, pairs in cases.items():
+        shares = {name: np.mean([f(a, b) for a, b in pairs]) / max(usual[name], 1e-9) for name, f in HEARD.items()}
+        cells = {name: write(share, "{:.0%}") for name, share in shares.items()}
+        rows.append({"changed": title, "cases": str(len(pairs))} | cells)
+    whole = {name: f"{value:.2f}" for name, value in usual.items()}
+    return [*rows, {"changed": "100 % is", "cases": str(len(apart))} | whole]
+
+
+def _one_change(
+    bench: Bench, clip: Speech, profile: VoiceProfile, second_take: Speech | None
+) -> dict[str, list[tuple[VoiceProfile, VoiceProfile]]]:
+    """Profiles before and after each single change of a clip."""
+    spoken = bench.pipe.listen(changed(clip, Change()).clip)
+    cases = {"nothing (vocoder alone)": [(profile, spoken)]}
+    for title, changes in CHANGES.items():
+        cases[title] = [(spoken, bench.pipe.listen(changed(clip, change).clip)) for change in changes]
+    if second_take is not None:
+        cases["the words"] = [(profile, bench.pipe.listen(second_take.first(clip.seconds).clip))]
+    return cases
+
+
+# --- the whole pipeline ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One video with the identity of one clip, the words of another and the emotion of a third."""
+
+    label: str
+    video: Video
+    vectors: np.ndarray
+    moods: np.ndarray  # (7,) mean answer of the emotion judge
+
+
+def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], list[Speech]]:
+    """Identity of A, words of B, emotion of C; then one of them replaced at a time."""
+    people = sorted(clips, key=lambda clip: (clip.sex != "man", clip.sex != "woman"))
+    person, other = people[0], next(clip for clip in clips if clip.sex != people[0].sex or clip is clips[-1])
+    words, other_words = clips[0], clips[1 % len(clips)]
+    heard = {clip.name: bench.pipe.listen(clip.clip).emotion for clip in clips}
+    # The two clips that sound most different in mood, or there would be nothing to see.
+    mood, other_mood = max(combinations(clips, 2), key=lambda pair: _mood_distance(heard, pair))
+    length = min(words.seconds, other_words.seconds)
+    recipes = [
+        ("A, B, C", person, words, mood), ("other person", other, words, mood),
+        ("other words", person, other_words, mood), ("other emotion", person, words, other_mood),
+    ]  # fmt: skip
+    swaps = []
+    for label, who, what, how in recipes:
+        out = bench.pipe(
+            content=what.first(length).clip, identity_from=who.clip, emotion_from=how.clip, seed=bench.seed
+        )
+        video = bench.film(label, out)
+        swaps.append(Swap(label, video, embeddings(bench.judges, video), moods_seen(bench, video)))
+    if bench.sheets:
+        save_sheet(bench.sheets / "factors.png", [frames_of(s.video.frames) for s in swaps], [s.label for s in swaps])
+    return swaps, [person, words, mood, other, other_words, other_mood]
+
+
+SHOWN: dict[str, Callable[[Swap, Swap], float]] = {
+    "face (dlib)": lambda a, b: between(a.vectors, b.vectors),
+    "lips asked": lambda a, b: _difference(lip_gap(a.video.actions), lip_gap(b.video.actions)),
+    "lips seen": lambda a, b: _difference(a.video.lip_opening, b.video.lip_opening),
+    "brows and cheeks asked": lambda a, b: _difference(
+        a.video.actions[:, UPPER_FACE].mean(0)[None], b.video.actions[:, UPPER_FACE].mean(0)[None]
+    ),
+    "emotion judged (FER)": lambda a, b: float(np.abs(a.moods - b.moods).sum() / 2),
+}
+OWN_FACTOR = {"face (dlib)": 1, "lips asked": 2, "lips seen": 2, "brows and cheeks asked": 3, "emotion judged (FER)": 3}
+
+
+def swap_rows(swaps: Sequence[Swap]) -> list[Row]:
+    """How much the video changes with each factor; in brackets, against the change by the factor it belongs to."""
+    base, *others = swaps
+    own = {name: distance(base, swaps[OWN_FACTOR[name]]) for name, distance in SHOWN.items()}
+    rows = []
+    for other in others:
+        cells = {}
+        for name, distance in SHOWN.items():
+            value = distance(base, other)
+            cells[name] = f"{value:.3f} ({value / max(own[name], 1e-6):.0%})"
+        rows.append({"changed": other.label} | cells)
+    return rows
+
+
+def moods_seen(bench: Bench, video: Video, count: int = 6) -> np.ndarray:
+    """(7,) mean answer of the emotion judge over some frames."""
+    found = np.flatnonzero(video.found)
+    if not len(found):
+        return np.full(len(EmotionJudge.LABELS), np.nan)
+    answers = []
+    for k in found[np.linspace(0, len(found) - 1, min(count, len(found))).astype(int)]:
+        face = video.faces[k]
+        assert face is not None
+        answers.append(bench.judges.emotion.judge(video.frames[k], face))
+    return np.mean(answers, axis=0)
+
+
+# --- emotions on the face -------------------------------------------------------------------------------------------
+
+
+def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> list[Row]:
+    """One person says one thing in every emotion; with a sheet: a row for each emotion, a frame of each intensity."""
+    calm = bench.pipe(speech.clip, seed=bench.seed, emotion="neutral", emotion_intensity=1.0, blink=0)
+    base = bench.film("neutral", calm)
+    usual = _expression(base)
+    shut_and_open = (int(lip_gap(base.actions).argmin()), int(lip_gap(base.actions).argmax()))
+    rows, lines = (
+        [_emotion_row(bench, base, "neutral", 1.0, usual)],
+        [[base.frames[k] for k in shut_and_open] * len(intensities)],
+    )
+    for emotion in EMOTIONS[1:]:
+        line = []
+        for intensity in intensities:
+            out = bench.pipe(
+                speech.clip,
+                identity=calm.identity,
+                emotion=emotion,
+                emotion_intensity=intensity,
+                blink=0,
+                seed=bench.seed,
+            )
+            video = bench.film(emotion, out)
+            rows.append(_emotion_row(bench, video, emotion, intensity, usual))
+            line += [video.frames[k] for k in shut_and_open]
+        lines.append(line)
+    if bench.sheets:
+        save_sheet(bench.sheets / "emotions.png", lines, EMOTIONS)
+    return rows
+
+
+def _emotion_row(bench: Bench, video: Video, emotion: str, intensity: float, usual: np.ndarray) -> Row:
+    moods = moods_seen(bench, video)
+    word = FER_WORD.get(emotion)
+    asked = moods[EmotionJudge.LABELS.index(word)] if word else float("nan")
+    seen = _expression(video) - usual
+    follows = correlation(video.lip_opening, lip_gap(video.actions))
+    return {
+        "emotion": emotion, "intensity": f"{intensity:.1f}", "P(asked), FER": write(asked, "{:.2f}"),
+        "FER says": EmotionJudge.LABELS[int(np.nanargmax(moods))] if np.isfinite(moods).any() else "-",
+        "brows / mouth corners / lids raised (% of eye distance)": write(seen, "{:+.1f}"),
+        "lips follow, r": write(follows, "{:.2f}"),
+    }  # fmt: skip
+
+
+def _expression(video: Video) -> np.ndarray:
+    faces = [expression_seen(face) for face in video.faces if face is not None]
+    return np.median(faces, axis=0) if faces else np.full(3, np.nan)
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Root mean square difference over the frames that both have."""
+    count = min(len(first), len(second))
+    return float(np.sqrt(np.nanmean((first[:count] - second[:count]) ** 2)))
+
+
+def _mood_distance(heard: dict[str, Any], pair: tuple[Speech, Speech]) -> float:
+    first, second = (heard[clip.name] for clip in pair)
+    return float(np.abs(first.probabilities * first.intensity - second.probabilities * second.intensity).sum())

