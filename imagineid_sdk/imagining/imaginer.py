@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,21 @@ from .spatial import Residuals, SpatialAdapter
 ADAPTERS = ("semantic", "spatial", "blending")
 REFERENCE_STEPS, REFERENCE_GUIDANCE = 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all frames of one person share.
+
+    Attributes:
+        semantics: words, pseudo-words and style.
+        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from.
+        reference: what frames are anchored to.
+    """
+
+    semantics: Semantics
+    noise: torch.Tensor
+    reference: Reference
 
 
 @dataclass(frozen=True)
@@ -84,61 +99,55 @@ class Imaginer:
         return denoise(estimate, noise, steps, on_step)
 
     @torch.no_grad()
-    def decode_reference(self, latents: torch.Tensor) -> tuple[Reference, torch.Tensor]:
-        """The reference that frames are anchored to, and its picture ``(1, 4, 256, 256)``."""
-        with self._autocast():
-            reference = decode_reference(self.autoencoder, latents.to(self.device))
-            picture = self.autoencoder.decode(latents.to(self.device))
-        # Warping interpolates in float32, so the features are converted once instead of once a frame.
-        return Reference(latents.to(self.device), [feature.float() for feature in reference.features]), picture
-
-    @torch.no_grad()
-    def imagine_frames(
-        self,
-        identity: Identity,
-        reference: Reference,
-        geometry: Iterator[tuple[GeometryMaps, torch.Tensor]],
-        steps: int = 1,
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Frames of a video, batch by batch.
+    def set_scene(self, identity: Identity, latents: torch.Tensor) -> Scene:
+        """Everything that all frames of a person share.
 
         Args:
-            identity: whose words and noise all frames share.
-            reference: from ``decode_reference``.
-            geometry: maps and motion vectors ``(frames, 55)`` of consecutive frames.
-            steps: denoising steps; 1 is the setting the adapters were trained for.
-
-        Yields:
-            pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
+            identity: whose words and noise they are.
+            latents: ``(1, 16, 16, 16)`` of the reference, from ``imagine_reference``.
         """
-        semantics = self.semantics(identity)
+        with self._autocast():
+            reference = decode_reference(self.autoencoder, latents.to(self.device))
+        # Warping interpolates in float32, so the features are converted once instead of once a frame.
+        reference = Reference(reference.latents, [feature.float() for feature in reference.features])
         # One noise for the whole video: what it decides stays decided.
         generator = torch.Generator().manual_seed(identity.seed + 1)
-        noise = torch.randn(reference.latents.shape, generator=generator).to(self.device)
-        for drawn, motion in geometry:
-            yield self._imagine_batch(semantics, noise, reference, drawn, motion, steps)
+        noise = torch.randn(latents.shape, generator=generator).to(self.device)
+        return Scene(self.semantics(identity), noise, reference)
 
-    def _imagine_batch(
-        self,
-        semantics: Semantics,
-        noise: torch.Tensor,
-        reference: Reference,
-        drawn: GeometryMaps,
-        motion: torch.Tensor,
-        steps: int,
+    @torch.no_grad()
+    def picture(self, scene: Scene) -> torch.Tensor:
+        """The reference frame, ``(1, 4, 256, 256)``."""
+        with self._autocast():
+            return self.autoencoder.decode(scene.reference.latents).float()
+
+    @torch.no_grad()
+    def imagine(
+        self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = 1
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some frames of a video.
+
+        Args:
+            scene: from ``set_scene``.
+            drawn, motion: geometry maps and motion vectors ``(frames, 55)``.
+            steps: denoising steps; 1 is the setting the adapters were trained for.
+
+        Returns:
+            pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
+        """
         maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
-        flow = drawn.flow.to(self.device)
+        flow, reference = drawn.flow.to(self.device), scene.reference
         frames = len(maps)
         with self._autocast():
-            spatial = self._spatial(maps, motion, semantics.style)
+            spatial = self._spatial(maps, motion, scene.semantics.style)
             blending = "blending" in self.adapters
             blend = self.blending_adapter.latent_blend(reference, maps, flow) if blending else None
+            tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
             def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-                return denoise_once(self.denoiser, noisy, time, semantics.tokens.expand(frames, -1, -1), spatial, blend)
+                return denoise_once(self.denoiser, noisy, time, tokens, spatial, blend)
 
-            latents = denoise(estimate, noise.expand(frames, -1, -1, -1), steps)
+            latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
             lay = self.blending_adapter.decoder_blend(reference, maps, flow) if blending else None
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
