@@ -10,8 +10,10 @@ import torch
 from ..face.geometry import GeometryMaps
 from ..face.identity import Identity
 from .autoencoder import HeadAutoencoder
-from .blending import BlendingAdapter, Reference, decode_reference
-from .denoising import denoise, denoise_once, describe_person
+from .blending import BlendingAdapter, decode_reference
+from .borrowing import BorrowedTexture
+from .denoising import add_residuals, clean_estimate, denoise, denoise_once, describe_person
+from .first_step import FirstStep, begin
 from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
@@ -25,14 +27,18 @@ class Scene:
     """What all frames of one person share.
 
     Attributes:
+        latents: of the reference frame, ``(1, latent_channels, 16, 16)``.
         semantics: words, pseudo-words and style.
         noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from.
-        reference: what frames are anchored to.
+        start: what the first denoising step is for all frames; None where a denoiser has to run it whole.
+        borrowed: the texture of the reference; None without the blending adapter.
     """
 
+    latents: torch.Tensor
     semantics: Semantics
     noise: torch.Tensor
-    reference: Reference
+    start: FirstStep | None
+    borrowed: BorrowedTexture | None
 
 
 @dataclass(frozen=True)
@@ -106,20 +112,20 @@ class Imaginer:
             identity: whose words and noise they are.
             latents: ``(1, 16, 16, 16)`` of the reference, from ``imagine_reference``.
         """
-        with self._autocast():
-            reference = decode_reference(self.autoencoder, latents.to(self.device))
-        # Warping interpolates in float32, so the features are converted once instead of once a frame.
-        reference = Reference(reference.latents, [feature.float() for feature in reference.features])
         # One noise for the whole video: what it decides stays decided.
         generator = torch.Generator().manual_seed(identity.seed + 1)
         noise = torch.randn(latents.shape, generator=generator).to(self.device)
-        return Scene(self.semantics(identity), noise, reference)
+        semantics = self.semantics(identity)
+        with self._autocast():
+            reference = decode_reference(self.autoencoder, latents.to(self.device))
+            borrowed = BorrowedTexture(self.blending_adapter, reference) if "blending" in self.adapters else None
+            return Scene(reference.latents, semantics, noise, begin(self.denoiser, noise, semantics.tokens), borrowed)
 
     @torch.no_grad()
     def picture(self, scene: Scene) -> torch.Tensor:
         """The reference frame, ``(1, 4, 256, 256)``."""
         with self._autocast():
-            return self.autoencoder.decode(scene.reference.latents).float()
+            return self.autoencoder.decode(scene.latents).float()
 
     @torch.no_grad()
     def imagine(
@@ -135,20 +141,24 @@ class Imaginer:
         Returns:
             pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
         """
-        maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
-        flow, reference = drawn.flow.to(self.device), scene.reference
-        frames = len(maps)
+        frames = len(motion)
         with self._autocast():
+            maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
+            if self._autocasts:  # the networks' first layers would, each for itself
+                maps = maps.to(torch.bfloat16)
             spatial = self._spatial(maps, motion, scene.semantics.style)
-            blending = "blending" in self.adapters
-            blend = self.blending_adapter.latent_blend(reference, maps, flow) if blending else None
+            blend, lay = (
+                (None, None) if scene.borrowed is None else scene.borrowed.lend(maps, drawn.flow.to(self.device))
+            )
+            residuals = add_residuals(spatial, blend.residuals if blend else None)
             tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
             def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-                return denoise_once(self.denoiser, noisy, time, tokens, spatial, blend)
+                if scene.start is None or float(time[0]) < 1:
+                    return denoise_once(self.denoiser, noisy, time, tokens, spatial, blend)
+                return clean_estimate(noisy, time, scene.start.velocity(residuals), blend)
 
             latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
-            lay = self.blending_adapter.decoder_blend(reference, maps, flow) if blending else None
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
 
@@ -157,8 +167,12 @@ class Imaginer:
             return None
         return self.spatial_adapter(maps.to(self.device), motion.to(self.device), style)
 
+    @property
+    def _autocasts(self) -> bool:
+        return bfloat16_pays(self.device)
+
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(self.device))
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)
 
 
 def bfloat16_pays(device: torch.device) -> bool:
