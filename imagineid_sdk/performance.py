@@ -39,7 +39,8 @@ class Performance:
         self.identity = identity if identity.reference is not None else self._imagine_face(identity, still)
         assert self.identity.reference is not None
         latents = torch.from_numpy(self.identity.reference).float()[None]
-        self._scene = imaginer.set_scene(self.identity, latents)
+        self._imaginer = imaginer.for_many_frames()
+        self._scene = self._imaginer.set_scene(self.identity, latents)
         self._backdrop = options.backdrop()
 
     def portrait(self) -> np.ndarray:
