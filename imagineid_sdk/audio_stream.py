@@ -6,6 +6,7 @@ Public names: `open_sound` (a file, an array, a clip), `open_pipe` (standard inp
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -59,7 +60,7 @@ def open_sound(source: Any, sampling_rate: int | None = None) -> Iterator[SoundB
     """
     if isinstance(source, SoundBlocks):
         yield source
-    elif not isinstance(source, (str, Path)):
+    elif not isinstance(source, (str, os.PathLike)):
         clip = source if isinstance(source, AudioClip) else load_audio(source, sampling_rate)
         starts = range(0, len(clip.original), BLOCK_FRAMES)
         blocks = (clip.original[start : start + BLOCK_FRAMES] for start in starts)
@@ -150,6 +151,10 @@ class Resampler:
 def _open_file(path: Path) -> Iterator[SoundBlocks]:
     import soundfile
 
+    if path.is_fifo():  # a pipe can't be rewound for the second decoder
+        with path.open("rb") as pipe, _ffmpeg("pipe:0", pipe, str(path)) as blocks:
+            yield blocks
+        return
     try:
         sound = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name ending in .raw, which states no rate
@@ -157,7 +162,7 @@ def _open_file(path: Path) -> Iterator[SoundBlocks]:
             yield blocks
         return
     with sound:
-        channels = min(sound.channels, 2) if sound.channels <= 2 else 1
+        channels = sound.channels if sound.channels <= 2 else 1
         yield SoundBlocks(sound.samplerate, channels, _at_most_two(soundfile_blocks(sound)), str(path))
 
 

@@ -61,9 +61,14 @@ def generate(options: argparse.Namespace) -> None:
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
     wanted = {"identity": None if options.identity is None else Identity.load(options.identity)}
     wanted.update(checked_options(options))
-    with opened_sound(options) as audio:
-        target = sys.stdout.buffer if to_pipe else options.output
-        person = load_pipeline(options.model).write_mp4(audio, target, **wanted)
+    if os.name == "nt" and not to_pipe:  # no second pipe to the encoder there: everything at once
+        output = load_pipeline(options.model)(open_audio(options.audio), **wanted)
+        output.save(options.output)
+        person = output.identity
+    else:
+        with opened_sound(options) as audio:
+            target = sys.stdout.buffer if to_pipe else options.output
+            person = load_pipeline(options.model).write_mp4(audio, target, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(person.save(options.save_identity))

@@ -10,22 +10,20 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput, is_accelerate_available
+from diffusers.utils import is_accelerate_available
 
-from . import __version__
 from .audio import AudioClip, load_audio
 from .audio_stream import open_sound
 from .errors import OptionError
 from .face.head import ParametricHead
 from .face.identity import Identity
-from .face.motion import FaceMotion, animate
+from .face.motion import animate
 from .face.people import Heard, PeoplePrior
 from .hub import embedded_model, load_component, resolve, typed_load_errors
 from .imagining.autoencoder import HeadAutoencoder
@@ -42,44 +40,9 @@ from .listening.profile import VoiceProfile
 from .listening.speech_encoder import SpeechEncoder
 from .listening.stream import FILE, LIVE, live
 from .options import GenerateOptions
+from .output import ImaginedFace, ImagineIDOutput, provenance
 from .performance import Performance
 from .streaming import Cast, FaceStream, film, followed
-from .video import write_mp4
-
-
-@dataclass
-class ImagineIDOutput(BaseOutput):
-    """What a call returns.
-
-    Attributes:
-        frames: ``(frames, height, width, 3)`` uint8; other forms with ``output_type``.
-        fps: frames per second.
-        profile: what was heard (`VoiceProfile`).
-        identity: who was imagined (`Identity`); keep it with ``identity.save(path)``.
-        motion: how the face moves (`FaceMotion`): 52 ARKit actions and the head pose of every frame.
-        audio: the caller's sound (`AudioClip`).
-    """
-
-    frames: Any
-    fps: float
-    profile: VoiceProfile
-    identity: Identity
-    motion: FaceMotion
-    audio: AudioClip
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write frames and sound as an mp4 (H.264, AAC): complete or not at all."""
-        if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8 or self.frames.shape[-1] != 3:
-            raise OptionError("Only frames with output_type='uint8' and an opaque background can be saved as mp4.")
-        return write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
-
-
-@dataclass(frozen=True)
-class ImaginedFace:
-    """One candidate of ``imagine``: the picture ``(256, 256, 3)`` uint8 and the person."""
-
-    image: np.ndarray
-    identity: Identity
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -304,12 +267,3 @@ def heard_in(profile: VoiceProfile | VoiceIdentity) -> Heard:
         build=round(profile.build.value, 3), build_spread=round(profile.build.spread, 3),
         voice=np.round(profile.embedding.astype(np.float64), 4),
     )  # fmt: skip
-
-
-def provenance(identity: Identity) -> dict[str, str]:
-    """Tags that say what the video is."""
-    return {
-        "title": "Synthetic talking face",
-        "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."
-        " No such person exists.",
-    }

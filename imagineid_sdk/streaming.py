@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .audio import SAMPLE_RATE, check_rate
+from .audio import MINIMUM_DURATION, SAMPLE_RATE, check_rate
 from .audio_stream import Resampler, SoundBlocks, pcm_from_chunk
 from .errors import AudioError, GenerationCancelled, OptionError
 from .face.identity import Identity
@@ -71,6 +71,7 @@ class FaceStream:
         self._resampler, self._fed, self._over = Resampler(self._rate), 0, False
         self._listening = ListeningStream(listener, pace)
         self._waiting: list[HeardStretch] = []
+        self._coming: Iterator[np.ndarray] = iter(())
         self._performance: Performance | None = None
         self._animator: Animator | None = None
 
@@ -117,13 +118,18 @@ class FaceStream:
         return self._frames(self._listening.finish())
 
     def _frames(self, stretches: Iterator[HeardStretch]) -> Iterator[np.ndarray]:
+        # Frames that nobody asked for the last time come first; "yield from" would lose them with their asker.
+        for frame in self._coming:  # noqa: UP028
+            yield frame
         for stretch in stretches:
             self._waiting.append(stretch)
             if self._performance is None and self._may_settle(stretch):
                 self._performance = self._cast.known or self._cast.imagine(self._listening.who)
                 self._animator = Animator(seed=self._performance.identity.seed, **self._options.manner())
             while self._performance is not None and self._waiting:
-                yield from self._show(self._performance, self._waiting.pop(0))
+                self._coming = self._show(self._performance, self._waiting.pop(0))
+                for frame in self._coming:  # noqa: UP028
+                    yield frame
 
     def _may_settle(self, stretch: HeardStretch) -> bool:
         clear = self._listening.who.gender.heard
@@ -171,8 +177,11 @@ def film(
             recording.hear(block)
             show(stream.feed(block))
         show(stream.finish())
-        if not recording.begun:
-            raise AudioError("The sound is empty: not one sample came. Give a sound of a second or more.")
+        if not recording.begun or recording.seconds < MINIMUM_DURATION:
+            raise AudioError(
+                f"The sound is empty or too short: {recording.seconds:.3f} s. Give at least {MINIMUM_DURATION} s; a "
+                "face that speaks needs a second or more."
+            )
         recording.complete()
     assert stream.identity is not None
     return stream.identity

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening import articulation
 from imagineid_sdk.listening.content import hear_visemes
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, clip_balance, emotion_inputs, hear_emotion
@@ -71,7 +72,13 @@ other stages look at is there."""
 
 
 def live(look_ahead: float) -> Pace:
-    """The pace at which a moment is certain at most `look_ahead` seconds after it was heard."""
+    """The pace at which a moment is certain at most `look_ahead` seconds after it was heard.
+
+    Raises:
+        OptionError: below 0.3 or above 10.
+    """
+    if not 0.3 <= look_ahead <= 10:
+        raise OptionError(f"look_ahead={look_ahead!r} is out of range. Give 0.3 to 10 seconds.")
     return Pace(LIVE.hop, max(0, round(look_ahead * TRACK_RATE) - LIVE.hop), LIVE.context)
 
 
