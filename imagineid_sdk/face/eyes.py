@@ -35,6 +35,7 @@ class Gaze:
     def add_to(self, actions: np.ndarray, moments: np.ndarray, head_pose: np.ndarray) -> None:
         """Moves the eyes in saccades from target to target; a turning head leaves them on their target, as the
         vestibulo-ocular reflex does."""
+        self._forget(moments[0] - 2 * BLINK_PULL)  # a blink may still go with what is newer
         self._draw(moments[-1])
         times, targets = np.array(self._times), np.array(self._targets)
         index = np.searchsorted(times, moments, side="right") - 1
@@ -55,7 +56,6 @@ class Gaze:
         lids = 0.3 * np.maximum(-up, 0.0)  # the upper lid follows the eye down
         actions[:, ACTION_INDEX["eyeBlinkLeft"]] += lids
         actions[:, ACTION_INDEX["eyeBlinkRight"]] += lids
-        self._forget(moments[-1] - 2 * BLINK_PULL)
 
     def _draw(self, end: float) -> None:
         while self._times[-1] <= end:
