@@ -30,7 +30,7 @@ class Performance:
     """
 
     def __init__(self, head: ParametricHead, imaginer: Imaginer, identity: Identity, options: GenerateOptions) -> None:
-        self._head, self._imaginer, self._options = head, imaginer, options
+        self._head, self._imaginer, self._options = head, imaginer.for_many_frames(), options
         self._fitted = head.fit(torch.from_numpy(identity.code))
         self._renderer = GeometryRenderer(head)
         still = FaceMotion(1.0, np.zeros((1, len(ARKIT_ACTIONS)), np.float32), np.zeros((1, 3), np.float32))
@@ -39,7 +39,6 @@ class Performance:
         self.identity = identity if identity.reference is not None else self._imagine_face(identity, still)
         assert self.identity.reference is not None
         latents = torch.from_numpy(self.identity.reference).float()[None]
-        self._imaginer = imaginer.for_many_frames()
         self._scene = self._imaginer.set_scene(self.identity, latents)
         self._backdrop = options.backdrop()
 

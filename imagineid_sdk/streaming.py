@@ -133,7 +133,7 @@ class FaceStream:
 
     def _may_settle(self, stretch: HeardStretch) -> bool:
         clear = self._listening.who.gender.heard
-        late = stretch.settled >= self._settle * TRACK_RATE
+        late = stretch.first + len(stretch.content.actions) >= self._settle * TRACK_RATE
         return self._cast.known is not None or clear or late or stretch.complete
 
     def _show(self, performance: Performance, stretch: HeardStretch) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ import torch
 
 from imagineid_sdk.face.geometry import GeometryRenderer
 from imagineid_sdk.face.motion import FaceMotion
+from imagineid_sdk.imagining.backdrop import Backdrop
 from imagineid_sdk.imagining.blending import decode_reference
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.spatial import motion_vector
@@ -54,7 +55,7 @@ def from_scratch(pipe, identity, motion):
 
 def test_quick_frames_are_those_from_scratch(pipeline, performance, motion):
     _, pictures = from_scratch(pipeline, performance.identity, motion)
-    expected = performance._backdrop.lay_behind(pictures)
+    expected = Backdrop.from_option(None).lay_behind(pictures)
     made = np.concatenate(list(performance.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
     assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255

@@ -56,7 +56,7 @@ def test_a_known_face_shows_after_four_tenths_of_a_second(pipeline, speech, whol
 
 
 def test_an_unknown_person_is_settled_once_and_stays(pipeline, speech):
-    with pipeline.stream(seed=7, reference_steps=2, fps=5, settle=0.4) as stream:
+    with pipeline.stream(seed=7, reference_steps=2, fps=5, settle=0.3) as stream:
         assert stream.identity is None
         list(stream.feed(speech[:6400]))
         first = stream.identity

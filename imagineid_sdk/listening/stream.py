@@ -41,6 +41,7 @@ MEMORY = 3000
 
 _PITCH_CONTEXT = 25  # frames before a stretch from which the path of the pitch is followed
 _VOICE_CONTEXT = 500  # frames before a stretch that say what is background there: 10 s
+_UNCLEAR = 10.0  # seconds for which an unclear voice is asked for again with every stretch
 _STRETCH_CONTEXT = 300  # track samples that a stretch holds of what came before it: 6 s
 _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 
@@ -157,9 +158,11 @@ class ListeningStream:
         self._voiced.write(begin, voice_activity(known)[begin - first :])
 
     def _recognise(self, end: int) -> None:
-        """Who speaks: again while that is unclear, and then whenever twice as much was heard, up to a minute."""
-        heard = end / TRACK_RATE
-        if self.who.gender.heard and (heard < 2 * self._recognised or self._recognised * TRACK_RATE >= MEMORY):
+        """Who speaks: again while that is unclear at first, then whenever twice as much was heard, up to a minute."""
+        heard, known = end / TRACK_RATE, self.who.gender.heard
+        if heard < 2 * self._recognised and (known or heard > _UNCLEAR):
+            return
+        if known and self._recognised >= MEMORY / TRACK_RATE:
             return
         first = self._voiced.first
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
