@@ -1,8 +1,10 @@
-"""How fast and how large: load time, seconds per second of video for each stage, first frame, peak memory.
+"""How fast and how large: start, first frame, seconds of work for a second of video by stage, peak memory.
 
-    python benchmarks/speed.py [--seconds 5 20 60] [--threads 2]
+    python benchmarks/speed.py [--seconds 5 20 60] [--threads 1 2] [--steps 1 2 4] [--precision bf16 fp32] [--cold]
+    python benchmarks/speed.py --seconds 600            # and --hour for 3600: written to mp4 on the way
 
-Prints one markdown table for each part. Every length runs in a process of its own, so that peak memory is its own.
+Prints one markdown table for each part. Every row runs in a process of its own, so that start and peak memory are its
+own. From a length of two minutes on, frames are not collected but written to an mp4 as they are made.
 """
 
 from __future__ import annotations
@@ -14,85 +16,183 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "audio" / "hello.wav"
-FPS = 25
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "examples" / "audio" / "hello.wav"
+FPS, RATE = 25, 16_000
+COLLECTED = 120
+"""Seconds up to which frames are collected, as a call does."""
 
 
-def seconds_of(work) -> tuple[float, object]:
+def seconds_of(work: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     result = work()
     return time.perf_counter() - started, result
 
 
-def speech(seconds: float):
+def speech(seconds: float) -> np.ndarray:
     """The example clip, repeated to the wanted length."""
     from imagineid_sdk.audio import load_audio
 
-    clip = load_audio(EXAMPLE)
-    return np.resize(clip.samples, round(seconds * 16_000))
+    return np.resize(load_audio(EXAMPLE).samples, round(seconds * RATE))
 
 
-def measure(seconds: float, threads: int) -> dict[str, float]:
-    """Figures of one length, in this process."""
-    imported, _ = seconds_of(lambda: __import__("torch"))
-    import torch
+def speech_blocks(seconds: float) -> Iterator[np.ndarray]:
+    """The same a second at a time, (samples, 1): sound that is nowhere as a whole."""
+    clip = speech(7)
+    for second in range(round(seconds)):
+        yield np.take(clip, range(second * RATE, (second + 1) * RATE), mode="wrap")[:, None]
 
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# --- one row, in this process -----------------------------------------------------------------------------------------
+
+
+def measure(seconds: float, threads: int, steps: int, precision: str) -> dict[str, float]:
+    """Start, first frames, and the stages over a clip of this length."""
+    row: dict[str, float] = {}
+    row["torch"], torch = seconds_of(lambda: __import__("torch"))
     torch.set_num_threads(threads)
-    package, pipeline_class = seconds_of(lambda: __import__("imagineid_sdk").ImagineIDPipeline)
-    loaded, pipe = seconds_of(lambda: pipeline_class.from_pretrained())
+    row["package"], package = seconds_of(lambda: __import__("imagineid_sdk"))
+    row["pipeline"], kind = seconds_of(lambda: package.ImagineIDPipeline)
+    row["load"], pipe = seconds_of(kind.from_pretrained)
     pipe.set_progress_bar_config(disable=True)
-    first, _ = seconds_of(lambda: pipe(speech(0.4), seed=7))
+    if precision == "fp32":
+        from imagineid_sdk.imagining import imaginer
+
+        imaginer.bfloat16_pays = lambda device: False
+    person = first_frames(pipe, row)
+    if seconds > COLLECTED:
+        row.update(passed_through(pipe, person, seconds, steps))
+    else:
+        row.update(by_stage(pipe, person, seconds, steps))
+    row["memory"] = peak_mb()
+    return row
+
+
+def first_frames(pipe: Any, row: dict[str, float]) -> Any:
+    """Time from 0.4 s of sound to a frame: of a new person and of one that is known; the latter once more, warm."""
+    from imagineid_sdk.audio import load_audio
+
+    sound = load_audio(EXAMPLE).samples[RATE : RATE + round(0.4 * RATE)]
+    with pipe.stream(seed=7, settle=0.3) as stream:
+        row["first frame, new person"], _ = seconds_of(lambda: next(stream.feed(sound)))
+        person = stream.identity
+    for name in ("first frame, known person", "first frame, warm"):
+        row[name], _ = seconds_of(lambda: next(pipe.stream(identity=person).feed(sound)))
+    return person
+
+
+def by_stage(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, float]:
+    from imagineid_sdk.options import GenerateOptions
+
     sound = speech(seconds)
-    heard, profile = seconds_of(lambda: pipe.listen(sound))
-    reference, faces = seconds_of(lambda: pipe.imagine(sound[:32_000], num_faces=1, seed=7))
-    identity, moments = faces[0].identity, []
-    whole, out = seconds_of(
-        lambda: pipe(
-            sound, identity=identity, fps=FPS, callback=lambda done, total: moments.append(time.perf_counter())
-        )
-    )
-    drawn = draw_only(pipe, identity, out.motion)
+    heard, _ = seconds_of(lambda: pipe.listen(sound))
+    whole, out = seconds_of(lambda: pipe(sound, identity=person, fps=FPS, num_inference_steps=steps))
+    performance = pipe.performance(person, GenerateOptions(num_inference_steps=steps))
+    drawn, _ = seconds_of(lambda: [None for _ in performance.draw(out.motion)])
+    made, _ = seconds_of(lambda: [None for _ in performance.frames(out.motion)])
     with tempfile.TemporaryDirectory() as folder:
         written, _ = seconds_of(lambda: out.save(Path(folder) / "talk.mp4"))
-    return {
-        "torch": imported, "import": package, "load": loaded, "first call": first, "listen": heard / seconds,
-        "reference": reference, "geometry": drawn / seconds, "frames": (whole - heard - drawn) / seconds,
-        "encode": written / seconds, "all": (whole + written) / seconds,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "returned": out.frames.nbytes / 2**20,
+        passed, _ = seconds_of(
+            lambda: pipe.write_mp4(sound, Path(folder) / "b.mp4", identity=person, num_inference_steps=steps)
+        )
+    figures = {
+        "listen": heard, "geometry": drawn, "imagine": made - drawn, "encode": written,
+        "call and save": whole + written, "all": passed,
     }  # fmt: skip
+    return {name: value / seconds for name, value in figures.items()}
 
 
-def draw_only(pipe, identity, motion) -> float:
-    return seconds_of(lambda: [None for _ in pipe._geometry(identity, motion)])[0]
+def passed_through(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, float]:
+    from imagineid_sdk.audio_stream import SoundBlocks
+
+    with tempfile.TemporaryDirectory() as folder:
+        sound = SoundBlocks(RATE, 1, speech_blocks(seconds))
+        options = {"identity": person, "num_inference_steps": steps}
+        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, Path(folder) / "talk.mp4", **options))
+    return {"all": passed / seconds}
+
+
+def cold_start() -> dict[str, float]:
+    """Whole processes: `import torch`, `import imagineid_sdk`, and a video of two seconds from the command line."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "two.wav"
+        import soundfile
+
+        soundfile.write(sound, speech(2), RATE)
+        command = ["-m", "imagineid_sdk.cli", "generate", str(sound), "-o", f"{folder}/two.mp4", "--seed", "7"]
+        runs = {
+            "python": ["-c", "pass"], "import torch": ["-c", "import torch"],
+            "import imagineid_sdk": ["-c", "import imagineid_sdk"], "first video of 2 s": command,
+            "second video of 2 s": command,
+        }  # fmt: skip
+        return {
+            name: seconds_of(lambda run=run: subprocess.run([sys.executable, *run], check=True, capture_output=True))[0]
+            for name, run in runs.items()
+        }
+
+
+# --- all rows ---------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 20, 60])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--one", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, nargs="+", default=[2])
+    parser.add_argument("--steps", type=int, nargs="+", default=[1])
+    parser.add_argument("--precision", nargs="+", default=["bf16"], choices=["bf16", "fp32"])
+    parser.add_argument("--hour", action="store_true", help="one hour as well")
+    parser.add_argument("--cold", action="store_true", help="start in fresh processes as well")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.one, options.threads)))
+        print(json.dumps(measure(**json.loads(options.one))))
         return
-    rows = []
-    for seconds in options.seconds:
-        command = [sys.executable, __file__, "--one", str(seconds), "--threads", str(options.threads)]
-        rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    print(f"{options.threads} threads, 256x256, {FPS} frames per second\n")
+    wanted = [
+        {"seconds": seconds, "threads": threads, "steps": steps, "precision": precision}
+        for precision in options.precision
+        for threads in options.threads
+        for steps in options.steps
+        for seconds in [*options.seconds, *([3600.0] if options.hour else [])]
+    ]
+    rows = [{**setting, **in_own_process(setting)} for setting in wanted]
+    print(f"256x256, {FPS} frames per second\n")
+    print_start(rows[0], cold_start() if options.cold else {})
+    print_stages(rows)
+
+
+def in_own_process(setting: dict[str, Any]) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", json.dumps(setting)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def print_start(row: dict[str, float], cold: dict[str, float]) -> None:
     print("| start | s |\n|---|---|")
-    for name in ("torch", "import", "load", "first call"):
-        print(f"| {name} | {min(row[name] for row in rows):.2f} |")
-    print("\n| audio, s | listen | geometry | frames | encode | all | reference, once (s) | peak MB | returned |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for seconds, row in zip(options.seconds, rows, strict=True):
-        shares = " | ".join(f"{row[name]:.3f}" for name in ("listen", "geometry", "frames", "encode", "all"))
-        print(f"| {seconds:g} | {shares} | {row['reference']:.2f} | {row['memory']:.0f} | {row['returned']:.0f} |")
-    print("\nListen to all: seconds of work for a second of video.")
+    names = ["torch", "package", "pipeline", "load", "first frame, new person", "first frame, known person"]
+    for name in [*names, "first frame, warm"]:
+        print(f"| {name} | {row[name]:.2f} |")
+    for name, seconds in cold.items():
+        print(f"| process: {name} | {seconds:.2f} |")
+
+
+def print_stages(rows: list[dict[str, Any]]) -> None:
+    columns = ["listen", "geometry", "imagine", "encode", "call and save", "all"]
+    print(f"\n| audio, s | threads | steps | precision | {' | '.join(columns)} | peak MB |")
+    print("|---" * (len(columns) + 5) + "|")
+    for row in rows:
+        shares = " | ".join(f"{row[name]:.3f}" if name in row else "" for name in columns)
+        setting = f"{row['seconds']:g} | {row['threads']} | {row['steps']} | {row['precision']}"
+        print(f"| {setting} | {shares} | {row['memory']:.0f} |")
+    print("\nListen to all: seconds of work for a second of video; all is sound to finished mp4, encoded on the way.")
 
 
 if __name__ == "__main__":

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from .face.identity import Identity
     from .face.motion import FaceMotion
     from .listening.profile import VoiceProfile
-    from .pipeline import ImaginedFace, ImagineIDOutput, ImagineIDPipeline
+    from .output import ImaginedFace, ImagineIDOutput
+    from .pipeline import ImagineIDPipeline
+    from .streaming import FaceStream
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.identity",
-    "FaceMotion": "face.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "pipeline",
-    "ImagineIDOutput": "pipeline", "ImagineIDPipeline": "pipeline",
+    "FaceMotion": "face.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
+    "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
 }  # fmt: skip
 
 __all__ = [
-    "AudioClip", "FaceMotion", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline", "ImaginedFace",
-    "VoiceProfile", "__version__", "load_audio",
+    "AudioClip", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline",
+    "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The `imagineid` command: a thin wrapper, one function of the SDK behind each subcommand.
 
     imagineid generate AUDIO -o TALK.mp4    a face imagined from the voice says the words
+    recorder | imagineid generate - -o - | player          the same while somebody speaks
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
 
@@ -16,14 +17,15 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
-    from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
+    from imagineid_sdk import ImagineIDPipeline
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -50,16 +52,28 @@ def generate(options: argparse.Namespace) -> None:
     from imagineid_sdk.face.identity import Identity
     from imagineid_sdk.video import check_output_path
 
-    check_output_path(options.output, ".mp4")
+    to_pipe = options.output == "-"
+    if not to_pipe:
+        check_output_path(options.output, ".mp4")
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
-    audio = open_audio(options.audio)
-    identity = None if options.identity is None else Identity.load(options.identity)
-    wanted = checked_options(options)
-    output = cast("ImagineIDOutput", load_pipeline(options.model)(audio, identity=identity, **wanted))
-    print(output.save(options.output))
+    if options.raw_rate is not None and options.audio != "-":
+        raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
+    wanted = {"identity": None if options.identity is None else Identity.load(options.identity)}
+    wanted.update(checked_options(options))
+    if os.name == "nt" and not to_pipe:  # no second pipe to the encoder there: everything at once
+        output = load_pipeline(options.model)(open_audio(options.audio), **wanted)
+        output.save(options.output)
+        person = output.identity
+    else:
+        with opened_sound(options) as audio:
+            target = sys.stdout.buffer if to_pipe else options.output
+            person = load_pipeline(options.model).write_mp4(audio, target, **wanted)
+    written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
-        print(output.identity.save(options.save_identity))
+        written.append(person.save(options.save_identity))
+    if not to_pipe:  # standard output is the video
+        print(*written, sep="\n")
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -95,6 +109,16 @@ def open_audio(name: str) -> Any:
     from imagineid_sdk.audio import checked_path
 
     return sys.stdin.buffer.read() if name == "-" else checked_path(name)
+
+
+def opened_sound(options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """The sound of a video, which is only passed through."""
+    from imagineid_sdk.audio import checked_path
+    from imagineid_sdk.audio_stream import open_pipe, open_sound
+
+    if options.audio == "-":
+        return open_pipe(sys.stdin.buffer, options.raw_rate)
+    return open_sound(checked_path(options.audio))
 
 
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -161,7 +185,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_generate(commands: Any) -> None:
     parser = add_command(commands, "generate", generate, "make a video of an imagined person who says what is heard")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.mp4", help="the video to write")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.mp4", help="the video to write; - is standard output"
+    )
     passed_on = [
         parser.add_argument("--seed", type=int, metavar="N", help="the same seed imagines the same person"),
         parser.add_argument("--fps", type=float, metavar="F", help="frames per second"),
@@ -176,6 +202,9 @@ def add_generate(commands: Any) -> None:
         parser.add_argument("--eye-color", metavar="WORD", help="brown, green, ..."),
         parser.add_argument("--background", metavar="COLOR|FILE", help="a colour or a picture behind the person"),
     ]
+    parser.add_argument(
+        "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
+    )
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
     parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])

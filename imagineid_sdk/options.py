@@ -77,6 +77,11 @@ class GenerateOptions(BaseModel):
         """The part about the person."""
         return Wishes(**{name: getattr(self, name) for name in Wishes.__dataclass_fields__})
 
+    def manner(self) -> dict[str, Any]:
+        """The part about motion, as `Animator` takes it."""
+        names = ("fps", "emotion", "emotion_intensity", "head_motion", "blink", "gaze")
+        return {name: getattr(self, name) for name in names}
+
     def backdrop(self) -> Backdrop:
         return Backdrop.from_option(self.background)
 

@@ -9,77 +9,40 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import IO, Any
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput, is_accelerate_available
+from diffusers.utils import is_accelerate_available
 
-from . import __version__
 from .audio import AudioClip, load_audio
-from .errors import GenerationCancelled, OptionError
-from .face.actions import ARKIT_ACTIONS
-from .face.geometry import GeometryMaps, GeometryRenderer
+from .audio_stream import open_sound
+from .errors import OptionError
 from .face.head import ParametricHead
 from .face.identity import Identity
-from .face.motion import FaceMotion, animate
+from .face.motion import animate
 from .face.people import Heard, PeoplePrior
 from .hub import embedded_model, load_component, resolve, typed_load_errors
 from .imagining.autoencoder import HeadAutoencoder
 from .imagining.blending import BlendingAdapter
 from .imagining.imaginer import Imaginer
 from .imagining.semantic import SemanticAdapter, WordEmbedder
-from .imagining.spatial import SpatialAdapter, motion_vector
+from .imagining.spatial import SpatialAdapter
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
 from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
+from .listening.identity import Identity as VoiceIdentity
 from .listening.listener import Listener
 from .listening.profile import VoiceProfile
 from .listening.speech_encoder import SpeechEncoder
+from .listening.stream import FILE, LIVE, live
 from .options import GenerateOptions
-from .video import write_mp4
-
-BATCH = 16
-"""Frames that go through the networks together."""
-
-
-@dataclass
-class ImagineIDOutput(BaseOutput):
-    """What a call returns.
-
-    Attributes:
-        frames: ``(frames, height, width, 3)`` uint8; other forms with ``output_type``.
-        fps: frames per second.
-        profile: what was heard (`VoiceProfile`).
-        identity: who was imagined (`Identity`); keep it with ``identity.save(path)``.
-        motion: how the face moves (`FaceMotion`): 52 ARKit actions and the head pose of every frame.
-        audio: the caller's sound (`AudioClip`).
-    """
-
-    frames: Any
-    fps: float
-    profile: VoiceProfile
-    identity: Identity
-    motion: FaceMotion
-    audio: AudioClip
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write frames and sound as an mp4 (H.264, AAC): complete or not at all."""
-        if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8 or self.frames.shape[-1] != 3:
-            raise OptionError("Only frames with output_type='uint8' and an opaque background can be saved as mp4.")
-        return write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
-
-
-@dataclass(frozen=True)
-class ImaginedFace:
-    """One candidate of ``imagine``: the picture ``(256, 256, 3)`` uint8 and the person."""
-
-    image: np.ndarray
-    identity: Identity
+from .output import ImaginedFace, ImagineIDOutput, provenance
+from .performance import Performance
+from .streaming import Cast, FaceStream, film, followed
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -135,9 +98,8 @@ class ImagineIDPipeline(DiffusionPipeline):
     def listen(self, audio: Any, *, sampling_rate: int | None = None) -> VoiceProfile:
         """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length."""
         clip = audio if isinstance(audio, AudioClip) else load_audio(audio, sampling_rate)
-        encoders = (self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
         with torch.no_grad():
-            return Listener(*encoders).listen(clip)
+            return self._listener().listen(clip)
 
     @torch.no_grad()
     def imagine(self, audio: Any, *, num_faces: int = 8, seed: int = 0, **wishes: Any) -> list[ImaginedFace]:
@@ -151,9 +113,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         heard, faces = heard_in(self.listen(audio), options.attributes), []
         for index in self.progress_bar(range(num_faces)):
             identity = self.people.cast(self.head, heard, options.wishes(), seed + index)
-            identity = self._with_face(identity, options)
-            _, picture = self._imaginer(options).decode_reference(_latents(identity))
-            faces.append(ImaginedFace(options.backdrop().lay_behind(picture.float())[0], identity))
+            scene = self.performance(identity, options)
+            faces.append(ImaginedFace(scene.portrait(), scene.identity))
         return faces
 
     @torch.no_grad()
@@ -191,15 +152,67 @@ class ImagineIDPipeline(DiffusionPipeline):
             raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
         clip = spoken if isinstance(spoken, AudioClip) else load_audio(spoken, settings.sampling_rate)
         profile = self._combine(self.listen(clip), identity_from, emotion_from, settings)
-        person = self._person(identity, profile, settings)
-        motion = animate(
-            profile, fps=settings.fps, num_frames=max(1, round(clip.duration * settings.fps)), seed=person.seed,
-            emotion=settings.emotion, emotion_intensity=settings.emotion_intensity, head_motion=settings.head_motion,
-            blink=settings.blink, gaze=settings.gaze,
-        )  # fmt: skip
-        frames = settings.collect(self._frames(person, motion, settings, callback), len(motion.actions))
-        output = ImagineIDOutput(frames, settings.fps, profile, person, motion, clip)
+        scene = self.performance(self._person(identity, profile, settings), settings)
+        total = max(1, round(clip.duration * settings.fps))
+        motion = animate(profile, num_frames=total, seed=scene.identity.seed, **settings.manner())
+        with self.progress_bar(total=total) as bar:
+            frames = settings.collect(followed(scene.frames(motion), total, bar, callback), total)
+        output = ImagineIDOutput(frames, settings.fps, profile, scene.identity, motion, clip)
         return output if return_dict else output.to_tuple()
+
+    def stream(
+        self, *, identity: Identity | str | os.PathLike[str] | None = None, look_ahead: float = LIVE.seconds,
+        settle: float = 3.0, **options: Any,
+    ) -> FaceStream:  # fmt: skip
+        """A face for sound that is still coming, of unknown length, in constant memory; see `FaceStream`.
+
+        Args:
+            identity: as in a call.
+            look_ahead: seconds of sound that a frame waits for at most, 0.3 to 10; more hears better.
+            settle: seconds of sound after which the person is settled at the latest, 0.3 to 30.
+            **options: the fields of `GenerateOptions`; ``sampling_rate`` is that of the chunks, 16,000 by default.
+
+        Raises:
+            OptionError: an option is unknown or out of range.
+        """
+        settings = GenerateOptions(**options)
+        return FaceStream(self._cast_for(identity, settings), self._listener(), settings, live(look_ahead), settle)
+
+    def write_mp4(
+        self,
+        audio: Any,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        identity: Identity | str | os.PathLike[str] | None = None,
+        callback: Callable[[int, int], bool | None] | None = None,
+        **options: Any,
+    ) -> Identity:
+        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through.
+
+        Up to 112 seconds the voice is heard as in a call; of longer clips these settle the person, and the usual mood,
+        loudness and pitch are those of the last minute. A binary file such as ``sys.stdout.buffer`` instead of a path
+        gets fragmented mp4 while it is made, heard as by ``stream``.
+
+        Returns the person. ``callback(frames_done, frames_known)`` and all else as in a call.
+        """
+        settings, pace = GenerateOptions(**options), FILE if isinstance(target, (str, os.PathLike)) else LIVE
+        with open_sound(audio, settings.sampling_rate) as sound:
+            settings = settings.model_copy(update={"sampling_rate": sound.rate})
+            stream = FaceStream(self._cast_for(identity, settings), self._listener(), settings, pace, settle=3.0)
+            with self.progress_bar(total=float("inf")) as bar:  # nobody knows
+                return film(stream, sound, target, provenance, bar, callback)
+
+    def performance(self, identity: Identity, settings: GenerateOptions | None = None) -> Performance:
+        """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
+
+        The face is imagined first if ``identity`` has none; ``performance.identity`` has it.
+        """
+        settings = settings or GenerateOptions()
+        imaginer = Imaginer(
+            self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
+            self.blending_adapter, settings.adapters,
+        )  # fmt: skip
+        return Performance(self.head, imaginer, identity, settings)
 
     # --- the steps between --------------------------------------------------------------------------------------------
 
@@ -220,61 +233,23 @@ class ImagineIDPipeline(DiffusionPipeline):
             profile = replace(profile, emotion=replace(mood, track=course.astype(np.float32)))
         return profile
 
-    def _person(self, identity: Any, profile: VoiceProfile, settings: GenerateOptions) -> Identity:
-        """Whom the frames show, face included."""
+    def _listener(self) -> Listener:
+        return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
+
+    def _cast_for(self, identity: Any, settings: GenerateOptions) -> Cast:
+        """How a stream gets its person: at once where one was given, else once the voice is known."""
+        known = None if identity is None else self.performance(self._person(identity, None, settings), settings)
+        return Cast(known, lambda voice: self.performance(self._person(None, voice, settings), settings))
+
+    def _person(self, identity: Any, voice: VoiceProfile | VoiceIdentity | None, settings: GenerateOptions) -> Identity:
+        """Whom the frames show; their face may still have to be imagined."""
         if identity is None:
+            assert voice is not None
             seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-            heard = heard_in(profile, settings.attributes)
-            return self._with_face(self.people.cast(self.head, heard, settings.wishes(), seed), settings)
+            return self.people.cast(self.head, heard_in(voice, settings.attributes), settings.wishes(), seed)
         given = identity if isinstance(identity, Identity) else Identity.load(identity)
         edited = self.people.edit(given, settings.wishes())
-        return self._with_face(edited if edited is given else edited.without_face(), settings)
-
-    def _with_face(self, identity: Identity, settings: GenerateOptions) -> Identity:
-        if identity.reference is not None:
-            return identity
-        geometry, motion = next(iter(self._geometry(identity, still_motion())))
-        latents = self._imaginer(settings).imagine_reference(identity, geometry, motion, settings.reference_steps)
-        return replace(identity, reference=latents[0].half().cpu().numpy())
-
-    def _imaginer(self, settings: GenerateOptions) -> Imaginer:
-        return Imaginer(
-            self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
-            self.blending_adapter, settings.adapters,
-        )  # fmt: skip
-
-    def _geometry(self, identity: Identity, motion: FaceMotion) -> Iterator[tuple[GeometryMaps, torch.Tensor]]:
-        """Maps and motion vectors of consecutive frames, ``BATCH`` at a time."""
-        renderer, code = GeometryRenderer(self.head), torch.from_numpy(identity.code)
-        actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
-        still = still_motion()
-        reference = renderer.reference(
-            self.head(code, *(torch.from_numpy(t) for t in (still.actions, still.head_pose)))
-        )
-        for first in range(0, len(actions), BATCH):
-            part = slice(first, first + BATCH)
-            yield (
-                renderer.draw(self.head(code, actions[part], pose[part]), reference),
-                motion_vector(actions[part], pose[part]),
-            )
-
-    def _frames(
-        self,
-        person: Identity,
-        motion: FaceMotion,
-        settings: GenerateOptions,
-        callback: Callable[[int, int], bool | None] | None,
-    ) -> Iterator[Any]:
-        imaginer, backdrop, total, done = self._imaginer(settings), settings.backdrop(), len(motion.actions), 0
-        reference, _ = imaginer.decode_reference(_latents(person))
-        geometry = self._geometry(person, motion)
-        with self.progress_bar(total=total) as bar:
-            for pictures, latents in imaginer.imagine_frames(person, reference, geometry, settings.num_inference_steps):
-                yield latents.cpu() if settings.output_type == "latent" else backdrop.lay_behind(pictures)
-                done += len(pictures)
-                bar.update(len(pictures))
-                if callback is not None and callback(done, total) is False:
-                    raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")
+        return edited if edited is given else edited.without_face()
 
 
 COMPONENTS: dict[str, str | type] = {
@@ -285,8 +260,8 @@ COMPONENTS: dict[str, str | type] = {
 }  # fmt: skip
 
 
-def heard_in(profile: VoiceProfile, attributes: str) -> Heard:
-    """What casting needs of a profile, rounded: the last bits depend on where tensors lie in memory."""
+def heard_in(profile: VoiceProfile | VoiceIdentity, attributes: str) -> Heard:
+    """What casting needs of a voice, rounded: the last bits depend on where tensors lie in memory."""
     if attributes == "neutral":
         profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
     return Heard(
@@ -294,22 +269,3 @@ def heard_in(profile: VoiceProfile, attributes: str) -> Heard:
         build=round(profile.build.value, 3), build_spread=round(profile.build.spread, 3),
         voice=np.round(profile.embedding.astype(np.float64), 4),
     )  # fmt: skip
-
-
-def still_motion() -> FaceMotion:
-    """One frame at rest: the pose of every reference."""
-    return FaceMotion(1.0, np.zeros((1, len(ARKIT_ACTIONS)), np.float32), np.zeros((1, 3), np.float32))
-
-
-def provenance(identity: Identity) -> dict[str, str]:
-    """Tags that say what the video is."""
-    return {
-        "title": "Synthetic talking face",
-        "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."
-        " No such person exists.",
-    }
-
-
-def _latents(identity: Identity) -> torch.Tensor:
-    assert identity.reference is not None
-    return torch.from_numpy(identity.reference).float()[None]

@@ -1,6 +1,6 @@
 """Frames and the caller's sound out: an mp4 that is complete or not there at all, and a PNG writer for single faces.
 
-Public names: `write_mp4`, `write_png`, `check_output_path`.
+Public names: `write_mp4`, `Recording`, `write_png`, `check_output_path`.
 
 Frames stream through a pipe into the ffmpeg that imageio-ffmpeg ships, so memory does not grow with the length of the
 video. Everything is written under a temporary name in the target's folder and moved over the target in one step: a run
@@ -12,24 +12,26 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import queue
 import struct
 import subprocess
 import tempfile
+import threading
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
 from imagineid_sdk.audio import AudioClip, temporary_file
 from imagineid_sdk.errors import OptionError, VideoError
 
-__all__ = ["METADATA_KEYS", "check_output_path", "write_mp4", "write_png"]
+__all__ = ["METADATA_KEYS", "Recording", "check_output_path", "write_mp4", "write_png"]
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
 """Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word."""
@@ -45,6 +47,13 @@ COLOURS = [
     "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int,"
     "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709:range=limited",
 ]
+
+# Fragments of a fifth of a second, each sent at once.
+LIVE_MP4 = ["-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+default_base_moof"]
+LIVE_MP4 += ["-frag_duration", "200000", "-flush_packets", "1"]
+
+FRAMES_WAITING = 32
+"""Frames that wait for the encoder at most, while the next ones are made."""
 
 AUDIO_BITS_PER_SAMPLE = 4
 """AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
@@ -78,7 +87,7 @@ def write_mp4(
         OptionError: fps out of range, or an unknown tag.
     """
     target = check_output_path(path, ".mp4")
-    check_not_source(target, audio)
+    check_not_source(target, None if audio is None else audio.source)
     rate = frame_rate(fps)
     tags = metadata_arguments(metadata)
     stream = checked_frames(frames)
@@ -155,11 +164,11 @@ def check_output_path(path: str | os.PathLike[str], suffix: str) -> Path:
     return target
 
 
-def check_not_source(target: Path, audio: AudioClip | None) -> None:
-    if audio is None or audio.source is None or not target.exists():
+def check_not_source(target: Path, source: str | None) -> None:
+    if source is None or not target.exists():
         return
     with suppress(OSError):  # a source that is gone by now can't be overwritten
-        if target.samefile(audio.source):
+        if target.samefile(source):
             raise VideoError(f"{str(target)!r} is the file that the sound came from. Choose another name.")
 
 
@@ -205,10 +214,13 @@ def metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
 def sound_arguments(audio: AudioClip | None, path: Path | None) -> list[str]:
     if audio is None:
         return []
-    channels = audio.original.shape[1]
-    bit_rate = AUDIO_BITS_PER_SAMPLE * audio.original_rate * channels
-    source = ["-f", "f32le", "-ar", str(audio.original_rate), "-ac", str(channels), "-i", f"file:{path}"]
-    return [*source, "-map", "0:v", "-map", "1:a", "-c:a", "aac", "-b:a", str(min(bit_rate, 320_000))]
+    rate, channels = audio.original_rate, audio.original.shape[1]
+    source = ["-f", "f32le", "-ar", str(rate), "-ac", str(channels), "-i", f"file:{path}"]
+    return [*source, "-map", "0:v", "-map", "1:a", *sound_codec(rate, channels)]
+
+
+def sound_codec(rate: int, channels: int) -> list[str]:
+    return ["-c:a", "aac", "-b:a", str(min(AUDIO_BITS_PER_SAMPLE * rate * channels, 320_000))]
 
 
 def checked_frames(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -270,3 +282,154 @@ def sent(pipe: IO[bytes], frame: np.ndarray) -> bool:
     except BrokenPipeError:
         return False
     return True
+
+
+# --- a video that is made while it is written -------------------------------------------------------------------------
+
+
+class Recording:
+    """Frames and sound into a video as they come, from a thread of its own: a file, complete or not there at all, or
+    fragmented mp4 into an open binary file, which a player can show while it grows.
+
+        with Recording("talk.mp4", fps=25, rate=16_000, channels=1) as recording:
+            recording.begin((256, 256, 3), {"title": "..."})
+            recording.hear(block); recording.show(frame); ...
+            recording.complete()
+
+    Args:
+        target: path of an mp4, or a binary file with a descriptor, such as ``sys.stdout.buffer``.
+        fps: frames per second.
+        rate, channels: of the sound.
+        source: the file that the sound comes from, which is never overwritten.
+
+    Raises:
+        VideoError: from any call: a path that can't be written, unusable frames, or an encoder that failed.
+    """
+
+    def __init__(
+        self, target: str | os.PathLike[str] | IO[bytes], *, fps: float, rate: int, channels: int,
+        source: str | None = None,
+    ) -> None:  # fmt: skip
+        if os.name == "nt":
+            raise VideoError(
+                "Writing a video while it is made needs a second pipe to the encoder, which Windows does not have. "
+                "Use pipe(audio).save(path) instead."
+            )
+        self._frame_rate, self._rate, self._channels = frame_rate(fps), rate, channels
+        self._stream = None if isinstance(target, (str, os.PathLike)) else target
+        self._path = None if self._stream is not None else check_output_path(cast(str, target), ".mp4")
+        if self._path is not None:
+            check_not_source(self._path, source)
+        self._closing = ExitStack()
+        self._pictures: _Feeder | None = None
+        reading, writing = os.pipe()
+        # The sound runs ahead of the pictures by what listening looks ahead: its queue is as long as that.
+        self._sound = _Feeder(os.fdopen(writing, "wb", buffering=0), waiting=0)
+        self._closing.callback(self._sound.join)
+        self._sound_end = os.fdopen(reading, "rb", buffering=0)
+        self._closing.callback(self._sound_end.close)
+        self._heard = self.shown = 0
+
+    @property
+    def begun(self) -> bool:
+        return self._pictures is not None
+
+    @property
+    def seconds(self) -> float:
+        """How much sound was heard."""
+        return self._heard / self._rate
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._closing.__exit__(*failure)
+
+    def begin(self, shape: tuple[int, ...], metadata: Mapping[str, str]) -> None:
+        """Starts the encoder for frames of this shape, (height, width, 3), both even."""
+        import imageio_ffmpeg
+
+        height, width = shape[:2]
+        sound = self._sound_end.fileno()
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
+        command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", f"pipe:{sound}"]
+        command += ["-map", "0:v", "-map", "1:a", *sound_codec(self._rate, self._channels), *VIDEO_CODEC, *COLOURS]
+        command += metadata_arguments(metadata)
+        if self._path is None:
+            command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
+        else:
+            partial = self._closing.enter_context(placed_when_complete(self._path))
+            command += ["-movflags", "+faststart", "-f", "mp4", f"file:{partial}"]
+        self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=self._stream or subprocess.DEVNULL, stderr=self._log,
+            start_new_session=True, pass_fds=[sound],
+        )  # fmt: skip
+        self._sound_end.close()  # the encoder alone holds it now, and its death is noticed
+        self._pictures = _Feeder(cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
+        self._closing.callback(self._pictures.join)
+        self._closing.callback(self._end)  # first of all: what waits for an encoder would wait for ever
+
+    def hear(self, block: np.ndarray) -> None:
+        """float32 (samples, channels)."""
+        self._heard += len(block)
+        self._sound.put(np.ascontiguousarray(block, np.float32).data)
+
+    def show(self, frame: np.ndarray) -> None:
+        """The next frame, uint8 (height, width, 3); waits while the encoder is behind."""
+        assert self._pictures is not None
+        if self._pictures.broken:
+            raise self._failure()
+        self._pictures.put(next(checked_frames([frame])).data)
+        self.shown += 1
+
+    def complete(self) -> None:
+        """Everything was heard and shown: the file is put in place."""
+        if self._pictures is None:
+            raise VideoError("There are no frames to write: no sound came.")
+        for feeder in (self._sound, self._pictures):  # both: the encoder reads them in turns
+            feeder.put(None)
+        if self._process.wait() != 0:
+            raise self._failure()
+
+    def _failure(self) -> VideoError:
+        status = self._process.wait()
+        self._log.seek(0)
+        reason = self._log.read().decode(errors="replace").strip() or f"exit status {status}"
+        return VideoError(f"The video encoder failed: {reason}. Check free space and who reads the output.")
+
+    def _end(self) -> None:
+        self._process.kill()  # does nothing to one that has ended by itself
+        self._process.wait()
+
+
+class _Feeder:
+    """Writes to a pipe from a thread of its own, so that whoever makes the content does not wait for its reader."""
+
+    def __init__(self, pipe: IO[bytes], waiting: int) -> None:
+        self.broken = False
+        self._pipe = pipe
+        self._queue: queue.Queue[memoryview | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, content: memoryview | None) -> None:
+        """Some bytes, or None at the end."""
+        self._queue.put(content)
+
+    def join(self) -> None:
+        """Returns when the pipe is closed; whoever reads it must have ended, or will read to the end."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (content := self._queue.get()) is not None:
+            try:
+                if not self.broken:
+                    self._pipe.write(content)
+            except OSError:  # the reader is gone: its exit status says why
+                self.broken = True
+        with suppress(OSError):
+            self._pipe.close()

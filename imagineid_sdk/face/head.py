@@ -47,6 +47,21 @@ class HeadFrames:
     screen: torch.Tensor
 
 
+@dataclass(frozen=True)
+class FittedHead:
+    """The head of one person, from ``ParametricHead.fit``.
+
+    Attributes:
+        rest: ``(mesh vertices, 3)`` metres.
+        extras: ``(EXTRAS,)``.
+        actions: ``(52, mesh vertices * 3)`` metres that a full action moves each vertex by.
+    """
+
+    rest: torch.Tensor
+    extras: torch.Tensor
+    actions: torch.Tensor
+
+
 class ParametricHead(ModelMixin, ConfigMixin):
     """Linear head with 52 ARKit actions, a neck of four joints and two eyes that look.
 
@@ -106,6 +121,12 @@ class ParametricHead(ModelMixin, ConfigMixin):
         return vertices.view(-1, 3), self.identity_mean[-EXTRAS:].float() + code @ self.identity_extras.float()
 
     @torch.no_grad()
+    def fit(self, code: torch.Tensor) -> FittedHead:
+        """What all frames of one person share; ``code`` is ``(identity_codes,)``."""
+        rest, extras = self.shape(code.to(self.identity_mean.device))
+        scales = extras[ACTION_SCALES][self.action_scale_index]
+        return FittedHead(rest, extras, scales[:, None] * metres(self.action_basis, self.action_range))
+
     def forward(self, code: torch.Tensor, actions: torch.Tensor, head_pose: torch.Tensor) -> HeadFrames:
         """Pose one person.
 
@@ -114,12 +135,15 @@ class ParametricHead(ModelMixin, ConfigMixin):
             actions: ``(frames, 52)`` in [0, 1], in the order of ``ARKIT_ACTIONS``.
             head_pose: ``(frames, 3)`` degrees of yaw, pitch and roll.
         """
-        device = self.identity_mean.device
-        code, actions, head_pose = (given.to(device).float() for given in (code, actions, head_pose))
-        rest, extras = self.shape(code)
+        return self.pose(self.fit(code), actions, head_pose)
+
+    @torch.no_grad()
+    def pose(self, person: FittedHead, actions: torch.Tensor, head_pose: torch.Tensor) -> HeadFrames:
+        """Pose a fitted head; ``actions`` and ``head_pose`` as in ``forward``."""
+        device, extras = self.identity_mean.device, person.extras
+        actions, head_pose = (given.to(device).float() for given in (actions, head_pose))
         centres, radius = extras[EYE_CENTRES].view(2, 3), extras[EYE_RADIUS]
-        scales = extras[ACTION_SCALES][self.action_scale_index]
-        mesh = rest + ((actions * scales) @ metres(self.action_basis, self.action_range)).view(len(actions), -1, 3)
+        mesh = person.rest + (actions @ person.actions).view(len(actions), -1, 3)
         mesh = self._clear_the_eyes(mesh, centres, radius)
         eyes = self._eyes(actions, centres, radius)
         joints = self._joints(head_pose, extras[JOINT_HEADS].view(JOINTS, 3))

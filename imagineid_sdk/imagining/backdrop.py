@@ -49,19 +49,22 @@ class Backdrop:
     def lay_behind(self, pictures: torch.Tensor) -> np.ndarray:
         """Pictures ``(frames, 4, 256, 256)`` of the autoencoder -> ``(frames, 256, 256, 3)`` uint8, or 4 channels
         with a straight (not premultiplied) matte when transparent."""
-        matte = (pictures[:, 3:] / 2 + 0.5).clamp(0, 1)
-        colour = pictures[:, :3] / 2 + 0.5
+        channels = 4 if self.picture is None else 3
+        laid = np.empty((len(pictures), *pictures.shape[2:], channels), np.uint8)
+        for frame, picture in zip(laid, pictures, strict=True):  # one at a time stays in the processor's cache
+            frame[:] = self._lay_one(picture).mul_(255).round_().to(torch.uint8).movedim(0, -1).cpu().numpy()
+        return laid
+
+    def _lay_one(self, picture: torch.Tensor) -> torch.Tensor:
+        """``(4, 256, 256)`` in [-1, 1] -> ``(3 or 4, 256, 256)`` in [0, 1]."""
         # What the decoder leaves as faint haze in an empty place is none of the person.
-        matte = ((matte - HAZE) / (1 - 2 * HAZE)).clamp(0, 1)
+        matte = ((picture[3:] / 2 + 0.5 - HAZE) / (1 - 2 * HAZE)).clamp_(0, 1)
+        person = (picture[:3] + matte).div_(2)  # colour times matte: the decoder's is over mid grey
         if self.picture is None:
-            straight = ((colour - (1 - matte) * 0.5) / matte.clamp_min(1e-3)).clamp(0, 1)
-            return _to_uint8(torch.cat([straight * (matte > 0), matte], dim=1))
-        person = (colour - (1 - matte) * 0.5).clamp_min(0)
-        return _to_uint8(torch.where(matte > 0, person, 0.0) + (1 - matte) * self.picture.to(pictures.device))
-
-
-def _to_uint8(pictures: torch.Tensor) -> np.ndarray:
-    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).movedim(1, -1).contiguous().cpu().numpy()
+            straight = (person / matte.clamp_min(1e-3)).clamp_(0, 1)
+            return torch.cat([straight * (matte > 0), matte])
+        behind = self.picture[0].to(picture.device)
+        return person.clamp_min_(0).mul_(matte > 0).addcmul_(1 - matte, behind).clamp_(0, 1)
 
 
 def _studio() -> torch.Tensor:

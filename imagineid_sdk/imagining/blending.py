@@ -95,6 +95,24 @@ class MaskedBlend(nn.Module):
         mask = self.decide(F.silu(self.compare(torch.cat([hidden, warped, seen], dim=1)))).sigmoid()
         return hidden + mask * (texture - hidden)
 
+    # The same in two halves, for many frames of one reference: what is done to it point by point commutes with the
+    # warp, so it is done once, before.
+
+    def before_warp(self, features: torch.Tensor) -> torch.Tensor:
+        """Features of the reference -> texture and its side of the comparison, ``(1, channels + 24, size, size)``."""
+        channels = features.shape[1]
+        compared = F.conv2d(features, self.compare.weight[:, channels : 2 * channels])
+        return torch.cat([self.texture(features), compared], dim=1)
+
+    def after_warp(self, hidden: torch.Tensor, warped: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """What ``forward`` returns; ``warped`` is what ``before_warp`` returned, warped to each frame."""
+        channels = hidden.shape[1]
+        weight = self.compare.weight
+        weight = torch.cat([weight[:, :channels], weight[:, 2 * channels :]], dim=1)
+        own = F.conv2d(torch.cat([hidden, seen], dim=1), weight, self.compare.bias)
+        mask = self.decide(F.silu(own + warped[:, channels:])).sigmoid()
+        return torch.lerp(hidden, warped[:, :channels], mask)
+
 
 class BlendingAdapter(ModelMixin, ConfigMixin):
     """Mask-guided blending of the reference into latents (``latent_blend``) and decoder (``decoder_blend``).
@@ -126,8 +144,10 @@ class BlendingAdapter(ModelMixin, ConfigMixin):
 
     def latent_blend(self, reference: Reference, maps: torch.Tensor, flow: torch.Tensor) -> LatentBlend:
         """``maps`` and ``flow`` as in ``GeometryMaps``."""
-        latents = warp(reference.latents, flow)
-        features = warp(reference.features[0], flow)
+        return self.blend_latents(warp(reference.latents, flow), warp(reference.features[0], flow), maps)
+
+    def blend_latents(self, latents: torch.Tensor, features: torch.Tensor, maps: torch.Tensor) -> LatentBlend:
+        """``latents`` and features at 1/8 of the reference, warped to each frame."""
         detail = F.pixel_unshuffle(F.avg_pool2d(maps, 2), 4)
         hidden = torch.cat([self.from_features(features), self.from_rest(torch.cat([latents, detail], dim=1))], dim=1)
         hidden = self.blocks(hidden)

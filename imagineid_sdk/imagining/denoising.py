@@ -56,6 +56,13 @@ def denoise_once(
         down_block_additional_residuals=tuple(skips) if skips else None,
         mid_block_additional_residual=middle,
     ).sample
+    return clean_estimate(noisy, time, velocity, blend)
+
+
+def clean_estimate(
+    noisy: torch.Tensor, time: torch.Tensor, velocity: torch.Tensor, blend: LatentBlend | None
+) -> torch.Tensor:
+    """Clean latents along the velocity from noisy ones, and the reference where the mask lets it through."""
     clean = noisy - time[:, None, None, None] * velocity.float()
     if blend is not None:
         clean = clean + blend.mask * (blend.latents.float() - clean)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from ..face.geometry import GeometryMaps
 from ..face.identity import Identity
 from .autoencoder import HeadAutoencoder
-from .blending import BlendingAdapter, Reference, decode_reference
-from .denoising import denoise, denoise_once, describe_person
+from .blending import BlendingAdapter, decode_reference
+from .borrowing import BorrowedTexture
+from .denoising import add_residuals, clean_estimate, denoise, denoise_once, describe_person
+from .first_step import FirstStep, begin
 from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
 REFERENCE_STEPS, REFERENCE_GUIDANCE = 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all frames of one person share.
+
+    Attributes:
+        latents: of the reference frame, ``(1, latent_channels, 16, 16)``.
+        semantics: words, pseudo-words and style.
+        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from.
+        start: what the first denoising step is for all frames; None where a denoiser has to run it whole.
+        borrowed: the texture of the reference; None without the blending adapter.
+    """
+
+    latents: torch.Tensor
+    semantics: Semantics
+    noise: torch.Tensor
+    start: FirstStep | None
+    borrowed: BorrowedTexture | None
 
 
 @dataclass(frozen=True)
@@ -84,62 +107,71 @@ class Imaginer:
         return denoise(estimate, noise, steps, on_step)
 
     @torch.no_grad()
-    def decode_reference(self, latents: torch.Tensor) -> tuple[Reference, torch.Tensor]:
-        """The reference that frames are anchored to, and its picture ``(1, 4, 256, 256)``."""
-        with self._autocast():
-            reference = decode_reference(self.autoencoder, latents.to(self.device))
-            picture = self.autoencoder.decode(latents.to(self.device))
-        # Warping interpolates in float32, so the features are converted once instead of once a frame.
-        return Reference(latents.to(self.device), [feature.float() for feature in reference.features]), picture
-
-    @torch.no_grad()
-    def imagine_frames(
-        self,
-        identity: Identity,
-        reference: Reference,
-        geometry: Iterator[tuple[GeometryMaps, torch.Tensor]],
-        steps: int = 1,
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Frames of a video, batch by batch.
+    def set_scene(self, identity: Identity, latents: torch.Tensor) -> Scene:
+        """Everything that all frames of a person share.
 
         Args:
-            identity: whose words and noise all frames share.
-            reference: from ``decode_reference``.
-            geometry: maps and motion vectors ``(frames, 55)`` of consecutive frames.
-            steps: denoising steps; 1 is the setting the adapters were trained for.
-
-        Yields:
-            pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
+            identity: whose words and noise they are.
+            latents: ``(1, 16, 16, 16)`` of the reference, from ``imagine_reference``.
         """
-        semantics = self.semantics(identity)
         # One noise for the whole video: what it decides stays decided.
         generator = torch.Generator().manual_seed(identity.seed + 1)
-        noise = torch.randn(reference.latents.shape, generator=generator).to(self.device)
-        for drawn, motion in geometry:
-            yield self._imagine_batch(semantics, noise, reference, drawn, motion, steps)
-
-    def _imagine_batch(
-        self,
-        semantics: Semantics,
-        noise: torch.Tensor,
-        reference: Reference,
-        drawn: GeometryMaps,
-        motion: torch.Tensor,
-        steps: int,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
-        flow = drawn.flow.to(self.device)
-        frames = len(maps)
+        noise = torch.randn(latents.shape, generator=generator).to(self.device)
+        semantics = self.semantics(identity)
         with self._autocast():
-            spatial = self._spatial(maps, motion, semantics.style)
-            blending = "blending" in self.adapters
-            blend = self.blending_adapter.latent_blend(reference, maps, flow) if blending else None
+            reference = decode_reference(self.autoencoder, latents.to(self.device))
+            borrowed = BorrowedTexture(self.blending_adapter, reference) if "blending" in self.adapters else None
+            return Scene(reference.latents, semantics, noise, begin(self.denoiser, noise, semantics.tokens), borrowed)
+
+    def for_many_frames(self) -> Imaginer:
+        """The same with the weights that every frame multiplies by held in bfloat16, where they are used in it:
+        otherwise they would be converted again for each batch. Nothing else changes, not one bit of a frame."""
+        networks = (self.autoencoder, self.denoiser, self.spatial_adapter, self.blending_adapter)
+        if not self._autocasts or any(hasattr(network, "_hf_hook") for network in networks):
+            return self
+        autoencoder, denoiser, spatial, blending = (_converted(network) for network in networks)
+        return replace(
+            self, autoencoder=autoencoder, denoiser=denoiser, spatial_adapter=spatial, blending_adapter=blending
+        )
+
+    @torch.no_grad()
+    def picture(self, scene: Scene) -> torch.Tensor:
+        """The reference frame, ``(1, 4, 256, 256)``."""
+        with self._autocast():
+            return self.autoencoder.decode(scene.latents).float()
+
+    @torch.no_grad()
+    def imagine(
+        self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = 1
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some frames of a video.
+
+        Args:
+            scene: from ``set_scene``.
+            drawn, motion: geometry maps and motion vectors ``(frames, 55)``.
+            steps: denoising steps; 1 is the setting the adapters were trained for.
+
+        Returns:
+            pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
+        """
+        frames = len(motion)
+        with self._autocast():
+            maps = drawn.maps.to(self.device).contiguous(memory_format=torch.channels_last)
+            if self._autocasts:  # the networks' first layers would, each for itself
+                maps = maps.to(torch.bfloat16)
+            spatial = self._spatial(maps, motion, scene.semantics.style)
+            blend, lay = (
+                (None, None) if scene.borrowed is None else scene.borrowed.lend(maps, drawn.flow.to(self.device))
+            )
+            residuals = add_residuals(spatial, blend.residuals if blend else None)
+            tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
             def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-                return denoise_once(self.denoiser, noisy, time, semantics.tokens.expand(frames, -1, -1), spatial, blend)
+                if scene.start is None or float(time[0]) < 1:
+                    return denoise_once(self.denoiser, noisy, time, tokens, spatial, blend)
+                return clean_estimate(noisy, time, scene.start.velocity(residuals), blend)
 
-            latents = denoise(estimate, noise.expand(frames, -1, -1, -1), steps)
-            lay = self.blending_adapter.decoder_blend(reference, maps, flow) if blending else None
+            latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
 
@@ -148,8 +180,21 @@ class Imaginer:
             return None
         return self.spatial_adapter(maps.to(self.device), motion.to(self.device), style)
 
+    @property
+    def _autocasts(self) -> bool:
+        return bfloat16_pays(self.device)
+
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(self.device))
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)
+
+
+def _converted(network: torch.nn.Module) -> Any:
+    """A copy of a network whose convolutions and matrices are bfloat16, but for the decoder's last layer."""
+    converted = copy.deepcopy(network)
+    for name, layer in converted.named_modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and name != "decoder.last":
+            layer.to(torch.bfloat16)
+    return converted
 
 
 def bfloat16_pays(device: torch.device) -> bool:

@@ -56,7 +56,9 @@ class Listener:
         prosody = analyse_prosody(samples)
         who = hear_identity(self.identity_encoder, samples, prosody)
         visemes, mouth = self._hear_content(samples, prosody, who.embedding)
-        prosody = _only_words(prosody, visemes)
+        speech = only_words(prosody.speech, visemes)
+        pitch = np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32)
+        prosody = ProsodyTrack(speech, prosody.loudness, pitch)
         if not speech_windows(prosody.speech):  # it sounded like a voice, but no word was said
             who = unheard_identity(len(who.embedding))
         inputs = emotion_inputs(prosody, clip_balance(samples, len(mouth)), visemes)
@@ -81,8 +83,7 @@ class Listener:
         frames = num_features(len(samples))
         visemes = np.empty((frames, len(VISEMES)), np.float32)
         mouth = np.empty((frames, len(MOUTH_ACTIONS)), np.float32)
-        active = prosody.speech > 0.5
-        usual = float(np.median(prosody.loudness[active])) if active.any() else 0.0
+        usual = usual_loudness(prosody.speech, prosody.loudness)
         margin = content.CONTEXT + articulation.CONTEXT
         for begin in range(0, frames, _BLOCK):
             end = min(begin + _BLOCK, frames)
@@ -96,8 +97,13 @@ class Listener:
         return visemes, mouth
 
 
-def _only_words(prosody: ProsodyTrack, visemes: np.ndarray) -> ProsodyTrack:
-    """Voice activity where the sound stands out AND the words are there: music and knocks are no speech."""
-    gate = articulation.speaking_gate(visemes[:, _SILENCE], prosody.speech)
-    speech = np.minimum(prosody.speech, gate).astype(np.float32)
-    return ProsodyTrack(speech, prosody.loudness, np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32))
+def usual_loudness(speech: np.ndarray, loudness: np.ndarray) -> float:
+    """How loud a voice is in the middle, dBFS, from tracks of voice activity and loudness (frames,)."""
+    active = speech > 0.5
+    return float(np.median(loudness[active])) if active.any() else 0.0
+
+
+def only_words(speech: np.ndarray, visemes: np.ndarray) -> np.ndarray:
+    """Voice activity (frames,) where the sound stands out AND the words are there: music and knocks are no speech."""
+    gate = articulation.speaking_gate(visemes[:, _SILENCE], speech)
+    return np.minimum(speech, gate).astype(np.float32)

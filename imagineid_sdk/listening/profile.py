@@ -79,6 +79,23 @@ class ProsodyTrack:
 
 
 @dataclass(frozen=True)
+class HeardStretch:
+    """Part of what is heard in a sound, which may go on.
+
+    `first`: number of the first entry of its tracks on the tracks of the whole sound. `settled`: number up to which
+    (not included) they are final; what follows is heard of the look-ahead and may still change. `complete`: whether the
+    sound ends with it.
+    """
+
+    first: int
+    settled: int
+    content: ContentTrack
+    emotion: EmotionTrack
+    prosody: ProsodyTrack
+    complete: bool
+
+
+@dataclass(frozen=True)
 class VoiceProfile:
     """Everything that listening heard in one clip.
 

@@ -7,6 +7,8 @@ whatever its level, and so is never speech.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
@@ -27,6 +29,7 @@ _JUMP_COST = 1.2  # cost of one octave of pitch movement within 20 ms
 _SWITCH_COST = 0.12  # cost of starting or stopping to voice
 
 _BAND_EDGES = (100, 200, 300, 450, 650, 900, 1200, 1600, 2100, 2800, 3800, 5200)  # Hz
+BANDS = len(_BAND_EDGES) - 1
 _FLOOR_SECONDS = 3.0  # half width of the window in which the floor is sought
 _FLOOR_QUANTILE = 0.15
 _HANGOVER = 3  # frames: bridges the gaps inside words
@@ -38,21 +41,38 @@ def analyse_prosody(samples: np.ndarray) -> ProsodyTrack:
     `samples`: float32 mono, shape (samples,), 16 kHz, range [-1, 1]. Tracks have ceil(samples / 320) frames, at least
     1; frame i is the moment (i + 0.5) / 50 s.
     """
-    frames = max(1, -(-len(samples) // HOP))
-    pitch = np.zeros(frames, np.float32)
-    periodicity = np.zeros(frames, np.float32)
+    measured = measure(samples, 0, max(1, -(-len(samples) // HOP)))
+    speech = voice_activity(measured)
+    return ProsodyTrack(speech, measured.loudness, np.where(speech < 0.5, 0, measured.pitch).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured in each frame, before the frames around it are asked: float32.
+
+    loudness: (frames,) dBFS; bands: (frames, bands) dB; pitch: (frames,) Hz, 0 unvoiced; periodicity: (frames,) 0..1.
+    """
+
+    loudness: np.ndarray
+    bands: np.ndarray
+    pitch: np.ndarray
+    periodicity: np.ndarray
+
+
+def measure(samples: np.ndarray, begin: int, end: int) -> Measures:
+    """Frames `begin` to `end` of a sound, in blocks of bounded memory; what lies outside the samples is silence."""
+    frames = end - begin
+    pitch, periodicity = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
     loudness = np.empty(frames, np.float32)
-    bands = np.empty((frames, len(_BAND_EDGES) - 1), np.float32)
-    for begin in range(0, frames, _BLOCK):
-        end = min(begin + _BLOCK, frames)
-        cut = _frames(samples, begin, end)
+    bands = np.empty((frames, BANDS), np.float32)
+    for first in range(0, frames, _BLOCK):
+        part = slice(first, min(first + _BLOCK, frames))
+        cut = _frames(samples, begin + part.start, begin + part.stop)
         energy = np.square(cut[:, _FRAME // 2 - HOP : _FRAME // 2 + HOP]).mean(axis=1)
-        loudness[begin:end] = np.maximum(10 * np.log10(energy + 1e-12), QUIETEST)
-        bands[begin:end] = _band_levels(cut)
-        pitch[begin:end], periodicity[begin:end] = _pitch(cut, loudness[begin:end])
-    speech = _voice_activity(bands, periodicity, loudness)
-    pitch[speech < 0.5] = 0.0
-    return ProsodyTrack(speech=speech, loudness=loudness, pitch=pitch)
+        loudness[part] = np.maximum(10 * np.log10(energy + 1e-12), QUIETEST)
+        bands[part] = _band_levels(cut)
+        pitch[part], periodicity[part] = _pitch(cut, loudness[part])
+    return Measures(loudness, bands, pitch, periodicity)
 
 
 def _frames(samples: np.ndarray, begin: int, end: int) -> np.ndarray:
@@ -139,8 +159,9 @@ def _viterbi(octaves: np.ndarray, costs: np.ndarray) -> np.ndarray:
     return path
 
 
-def _voice_activity(bands: np.ndarray, periodicity: np.ndarray, loudness: np.ndarray) -> np.ndarray:
-    """Speech in [0, 1] per frame from band levels (frames, bands) in dB, periodicity and loudness."""
+def voice_activity(measured: Measures) -> np.ndarray:
+    """Speech in [0, 1] per frame, float32, from frames that follow each other."""
+    bands, periodicity, loudness = measured.bands, measured.periodicity, measured.loudness
     above = np.clip(bands - _floor(bands), 0, 30)
     # The mean over bands asks for a broad rise; the strongest bands let vowels of a thin voice through.
     strongest = np.sort(above, axis=1)[:, -4:].mean(axis=1)
@@ -163,7 +184,10 @@ def _floor(bands: np.ndarray) -> np.ndarray:
     # movement, so the floor is lowered where the level moves much and kept where it stands still.
     around = np.pad(coarse, ((reach, reach), (0, 0)), mode="reflect" if len(coarse) > reach else "edge")
     windows = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1, axis=0)
-    low, high = np.quantile(windows, [_FLOOR_QUANTILE, 0.9], axis=-1)
+    low, high = np.empty_like(coarse), np.empty_like(coarse)
+    for first in range(0, len(coarse), _BLOCK):  # sorting copies every window
+        part = slice(first, first + _BLOCK)
+        low[part], high[part] = np.quantile(windows[part], [_FLOOR_QUANTILE, 0.9], axis=-1)
     movement = high - low
     floor = low - np.clip(movement - 6, 0, 6)
     return np.repeat(floor, step, axis=0)[: len(bands)]

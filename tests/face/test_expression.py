@@ -11,8 +11,8 @@ import torch
 import imagineid_sdk
 from imagineid_sdk.face.actions import ACTION_INDEX
 from imagineid_sdk.face.expression import EXPRESSION_MATRIX, EXPRESSIONS, add_expression, lip_gap
+from imagineid_sdk.face.eyes import EYE_ROTATION
 from imagineid_sdk.face.head import GAZE_PITCH, GAZE_YAW, ParametricHead
-from imagineid_sdk.face.motion import EYE_ROTATION
 from imagineid_sdk.listening.profile import EMOTIONS
 
 UPPER_LIP, LOWER_LIP = 106, 98  # landmarks: the middle of the inner lips

@@ -8,7 +8,7 @@ import pytest
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.actions import ACTION_INDEX
 from imagineid_sdk.face.expression import lip_gap
-from imagineid_sdk.face.motion import POSE_LIMITS, FaceMotion, animate
+from imagineid_sdk.face.motion import POSE_LIMITS, Animator, FaceMotion, animate
 from imagineid_sdk.listening.profile import (
     EMOTIONS,
     MOUTH_ACTIONS,
@@ -16,6 +16,7 @@ from imagineid_sdk.listening.profile import (
     Attribute,
     ContentTrack,
     EmotionTrack,
+    HeardStretch,
     ProsodyTrack,
     VoiceProfile,
 )
@@ -215,6 +216,39 @@ def test_a_longer_clip_begins_with_the_same_motion():
     frames = 10 * 25
     assert np.allclose(short.head_pose[:frames], long.head_pose[:frames], atol=1e-3)
     assert np.allclose(short.actions[:frames], long.actions[:frames], atol=1e-4)
+
+
+def followed(voice: VoiceProfile, hop: float, ahead: float, fps: float = 25.0, seed: int = 3) -> FaceMotion:
+    """The motion of a voice that is heard `hop` seconds at a time with `ahead` seconds of what follows."""
+    end, parts, animator = len(voice.content.actions), [], Animator(fps=fps, seed=seed)
+    for begin in range(0, end, round(hop * TRACK_RATE)):
+        settled = min(end, begin + round(hop * TRACK_RATE))
+        known = slice(max(0, begin - 300), min(end, settled + round(ahead * TRACK_RATE)))
+        tracks = (getattr(voice.prosody, name)[known] for name in ("speech", "loudness", "pitch"))
+        emotion = EmotionTrack("neutral", 0.0, voice.emotion.probabilities, voice.emotion.track[known])
+        content = ContentTrack(voice.content.actions[known])
+        stretch = HeardStretch(known.start, settled, content, emotion, ProsodyTrack(*tracks), settled == end)
+        count = int(settled / TRACK_RATE * fps + 0.5) - animator.frames_made
+        parts.append(animator.advance(stretch, count))
+    return FaceMotion(fps, np.concatenate([p.actions for p in parts]), np.concatenate([p.head_pose for p in parts]))
+
+
+def test_motion_in_stretches_is_the_motion_of_the_whole():
+    voice = speaking_voice(30)
+    whole, parts = move(30, voice=voice), followed(voice, hop=1.0, ahead=6.0)
+    assert np.allclose(parts.head_pose, whole.head_pose, atol=0.02)
+    assert np.allclose(parts.actions, whole.actions, atol=0.01)
+
+
+def test_with_little_look_ahead_the_motion_is_as_smooth_and_the_lips_are_the_same():
+    voice = speaking_voice(30)
+    whole, parts = move(30, voice=voice), followed(voice, hop=0.2, ahead=0.16)
+    assert np.abs(lip_gap(parts.actions) - lip_gap(whole.actions)).mean() < 0.01
+    assert np.abs(parts.head_pose - whole.head_pose).mean() < 0.6
+    speed = np.abs(np.diff(parts.head_pose, axis=0)) * 25
+    acceleration = np.abs(np.diff(parts.head_pose, 2, axis=0)) * 25**2
+    assert speed.max() < 40 and acceleration.max() < 300
+    assert abs(len(blink_starts(parts)) - len(blink_starts(whole))) <= 2
 
 
 def test_other_frame_rates_show_the_same_motion():

@@ -5,38 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.backdrop import Backdrop
-from imagineid_sdk.imagining.blending import BlendingAdapter, decode_reference, warp
+from imagineid_sdk.imagining.blending import decode_reference, warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
-from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
-from imagineid_sdk.imagining.spatial import SpatialAdapter
-
-SKIPS = (16, 16, 16, 32)
-
-
-@pytest.fixture
-def small():
-    torch.manual_seed(0)
-    denoiser = UNet2DConditionModel(
-        sample_size=16, in_channels=16, out_channels=16, layers_per_block=1, block_out_channels=(16, 32),
-        down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
-        cross_attention_dim=8, attention_head_dim=2, norm_num_groups=4,
-    )  # fmt: skip
-    return {
-        "autoencoder": HeadAutoencoder(
-            encoder_channels=(8, 8, 8, 8), encoder_blocks=(1, 1, 1, 1), decoder_channels=(16, 12, 8, 8),
-            decoder_blocks=(1, 1, 1, 1),
-        ),
-        "denoiser": denoiser,
-        "words": WordEmbedder([("hair", ["long", "short"]), ("age", ["young", "old"])], width=8),
-        "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16, style_width=16),
-        "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
-        "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),
-    }  # fmt: skip
 
 
 def test_pictures_go_to_latents_sixteen_times_smaller_and_back(small):

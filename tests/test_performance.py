@@ -1,0 +1,75 @@
+"""Frames made the quick way are the frames that the networks make one by one, from scratch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from imagineid_sdk.face.geometry import GeometryRenderer
+from imagineid_sdk.face.motion import FaceMotion
+from imagineid_sdk.imagining.backdrop import Backdrop
+from imagineid_sdk.imagining.blending import decode_reference
+from imagineid_sdk.imagining.denoising import denoise_once, describe_person
+from imagineid_sdk.imagining.spatial import motion_vector
+from imagineid_sdk.options import GenerateOptions
+
+
+@pytest.fixture(scope="module")
+def performance(pipeline, person):
+    return pipeline.performance(person, GenerateOptions(reference_steps=2))
+
+
+@pytest.fixture(scope="module")
+def person(pipeline):
+    voice = 0.1 * np.sin(2 * np.pi * 150 * np.arange(8000) / 16_000)
+    return pipeline.imagine(voice, num_faces=1, reference_steps=2)[0].identity
+
+
+@pytest.fixture(scope="module")
+def motion():
+    random = np.random.default_rng(0)
+    actions = np.clip(random.normal(0, 0.15, (2, 52)), 0, 1).astype(np.float32)
+    return FaceMotion(25.0, actions, random.normal(0, 4, (2, 3)).astype(np.float32))
+
+
+@torch.no_grad()
+def from_scratch(pipe, identity, motion):
+    """In float32, without anything computed before."""
+    code, renderer = torch.from_numpy(identity.code), GeometryRenderer(pipe.head)
+    actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
+    still = renderer.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
+    drawn, frames = renderer.draw(pipe.head(code, actions, pose), still), len(actions)
+    reference = decode_reference(pipe.autoencoder, torch.from_numpy(identity.reference).float()[None])
+    person = pipe.semantic_adapter(describe_person(identity)[None])
+    words = pipe.words(torch.tensor([pipe.words.index(identity.words())]))
+    tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
+    noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(identity.seed + 1))
+    spatial = pipe.spatial_adapter(drawn.maps, motion_vector(actions, pose), person.style)
+    blend = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow)
+    noise = noise.expand(frames, -1, -1, -1)
+    latents = denoise_once(pipe.denoiser, noise, torch.ones(frames), tokens, spatial, blend)
+    lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
+    return latents, pipe.autoencoder.decode(latents, lay)
+
+
+def test_quick_frames_are_those_from_scratch(pipeline, performance, motion):
+    _, pictures = from_scratch(pipeline, performance.identity, motion)
+    expected = Backdrop.from_option(None).lay_behind(pictures)
+    made = np.concatenate(list(performance.frames(motion)))
+    apart = np.abs(made.astype(int) - expected)
+    assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255
+
+
+def test_batches_of_any_size_give_the_same_frames(performance, motion):
+    together = np.concatenate(list(performance.frames(motion)))
+    first = FaceMotion(25.0, motion.actions[:1], motion.head_pose[:1])
+    alone = np.concatenate(list(performance.frames(first)))
+    assert np.abs(alone.astype(int) - together[:1]).mean() < 0.3
+
+
+def test_a_portrait_is_the_person_at_rest(performance):
+    still = FaceMotion(25.0, np.zeros((1, 52), np.float32), np.zeros((1, 3), np.float32))
+    frame = next(performance.frames(still))[0]
+    assert performance.portrait().shape == frame.shape == (256, 256, 3)
+    assert np.abs(performance.portrait().astype(int) - frame).mean() < 8
