@@ -174,7 +174,7 @@ def _ffmpeg(source: str, stdin: IO[bytes] | None, name: str | None) -> Iterator[
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
     command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
     if stdin is not None:  # begin with little: more may be long in coming
-        command += ["-probesize", "4096", "-analyzeduration", "0"]
+        command += ["-probesize", "65536", "-analyzeduration", "0"]
     command += ["-i", source, "-map", "0:a:0", "-c:a", "pcm_f32be", "-flush_packets", "1", "-f", "au", "pipe:1"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)

@@ -18,14 +18,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
-    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -59,10 +59,10 @@ def generate(options: argparse.Namespace) -> None:
         check_output_path(options.save_identity, ".safetensors")
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
-    wanted = {"identity": None if options.identity is None else Identity.load(options.identity)}
-    wanted.update(checked_options(options))
+    identity = None if options.identity is None else Identity.load(options.identity)
+    wanted: dict[str, Any] = {"identity": identity, **checked_options(options)}
     if os.name == "nt" and not to_pipe:  # no second pipe to the encoder there: everything at once
-        output = load_pipeline(options.model)(open_audio(options.audio), **wanted)
+        output = cast("ImagineIDOutput", load_pipeline(options.model)(open_audio(options.audio), **wanted))
         output.save(options.output)
         person = output.identity
     else:

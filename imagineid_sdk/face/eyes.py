@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 
 from imagineid_sdk.face.actions import ACTION_INDEX
@@ -29,8 +31,9 @@ class Gaze:
     def large_shifts(self, begin: float, end: float) -> list[float]:
         """Times of the shifts of gaze between two moments that a blink may go with."""
         self._draw(end)
-        pairs = zip(self._times[1:], self._targets, self._targets[1:], strict=False)
-        return [t for t, a, b in pairs if begin <= t < end and np.linalg.norm(b - a) > LARGE_SHIFT]
+        first, last = (max(1, bisect_left(self._times, time)) for time in (begin, end))
+        sizes = [np.linalg.norm(self._targets[i] - self._targets[i - 1]) for i in range(first, last)]
+        return [self._times[i] for i, size in zip(range(first, last), sizes, strict=True) if size > LARGE_SHIFT]
 
     def add_to(self, actions: np.ndarray, moments: np.ndarray, head_pose: np.ndarray) -> None:
         """Moves the eyes in saccades from target to target; a turning head leaves them on their target, as the
@@ -122,7 +125,8 @@ class Blinks:
         if begin - BLINK_CLOSE[1] > end:
             return None
         shifts = [time + 0.02 for time in gaze.large_shifts(begin - 0.02, stop)]
-        magnets = [t for t in (*(t + 0.1 for t in phrase_ends), *shifts) if begin < t < stop]
+        ends = phrase_ends[bisect_left(phrase_ends, begin - 0.1) : bisect_left(phrase_ends, stop)]
+        magnets = [t for t in (*(t + 0.1 for t in ends), *shifts) if begin < t < stop]
         time = min(magnets, key=lambda t: abs(t - self._planned), default=self._planned)
         certain, urgent = known >= stop, time - BLINK_CLOSE[1] <= end
         return time if certain or urgent else None

@@ -7,11 +7,13 @@ pixel, and the result lies in memory as convolutions like it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 
 from .autoencoder import Blend
-from .blending import BlendingAdapter, LatentBlend, Reference
+from .blending import BlendingAdapter, LatentBlend, MaskedBlend, Reference
 
 
 class BorrowedTexture:
@@ -20,7 +22,8 @@ class BorrowedTexture:
     def __init__(self, adapter: BlendingAdapter, reference: Reference) -> None:
         self._adapter = adapter
         self._latents, self._coarse = as_table(reference.latents), reference.latents.shape[-1]
-        prepared = [blend.before_warp(part) for blend, part in zip(adapter.blends, reference.features, strict=True)]
+        self._blends = [cast(MaskedBlend, blend) for blend in adapter.blends]
+        prepared = [blend.before_warp(part) for blend, part in zip(self._blends, reference.features, strict=True)]
         # At 1/8 of the picture the latents' side needs the features as they are.
         prepared[0] = torch.cat([prepared[0], reference.features[0].to(prepared[0].dtype)], dim=1)
         self._raw = reference.features[0].shape[1]
@@ -39,7 +42,7 @@ class BorrowedTexture:
             size = hidden.shape[-1]
             warped = prepared if level == 1 else fetch(self._tables[level - 1], corners(flow, size), size)
             seen = F.avg_pool2d(maps[:, -2:], maps.shape[-1] // size) if size < maps.shape[-1] else maps[:, -2:]
-            return self._adapter.blends[level - 1].after_warp(hidden, warped.to(hidden.dtype), seen.to(hidden.dtype))
+            return self._blends[level - 1].after_warp(hidden, warped.to(hidden.dtype), seen.to(hidden.dtype))
 
         return self._adapter.blend_latents(latents, features, maps), lay
 

@@ -127,8 +127,11 @@ class Imaginer:
         """The same with the weights that every frame multiplies by held in bfloat16, where they are used in it:
         otherwise they would be converted again for each batch. Nothing else changes, not one bit of a frame."""
         networks = (self.autoencoder, self.denoiser, self.spatial_adapter, self.blending_adapter)
-        if not self._autocasts or any(hasattr(network, "_hf_hook") for network in networks):
-            return self
+        convertible = self.device.type == "cpu" and all(
+            next(network.parameters()).dtype == torch.float32 for network in networks
+        )
+        if not (convertible and self._autocasts) or any(hasattr(network, "_hf_hook") for network in networks):
+            return self  # what is on an accelerator is large, or in half precision already
         autoencoder, denoiser, spatial, blending = (_converted(network) for network in networks)
         return replace(
             self, autoencoder=autoencoder, denoiser=denoiser, spatial_adapter=spatial, blending_adapter=blending

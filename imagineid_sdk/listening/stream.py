@@ -64,7 +64,7 @@ class Pace:
         return (self.hop + self.ahead) / TRACK_RATE
 
 
-LIVE = Pace(hop=10, ahead=8, context=120)
+LIVE = Pace(hop=10, ahead=8, context=60)
 """Every 0.2 s, with 0.16 s ahead of it: a moment is certain 0.16 to 0.36 s after it was heard."""
 
 FILE = Pace(hop=4800, ahead=800, context=800)
