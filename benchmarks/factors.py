@@ -92,7 +92,11 @@ class Swap:
 
 
 def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], list[Speech]]:
-    """Identity of A, words of B, emotion of C; then one of them replaced at a time."""
+    """Identity of A, words of B, emotion of C; then one of them replaced at a time.
+
+    Most real clips are calm, so that another clip's emotion may change next to nothing: the last video has an emotion
+    that was set, as the yardstick of what the outputs of emotion can do.
+    """
     people = sorted(clips, key=lambda clip: (clip.sex != "man", clip.sex != "woman"))
     person, other = people[0], next(clip for clip in clips if clip.sex != people[0].sex or clip is clips[-1])
     words, other_words = clips[0], clips[1 % len(clips)]
@@ -100,14 +104,16 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
     # The two clips that sound most different in mood, or there would be nothing to see.
     mood, other_mood = max(combinations(clips, 2), key=lambda pair: _mood_distance(heard, pair))
     length = min(words.seconds, other_words.seconds)
+    no_more: dict[str, Any] = {}
     recipes = [
-        ("A, B, C", person, words, mood), ("other person", other, words, mood),
-        ("other words", person, other_words, mood), ("other emotion", person, words, other_mood),
+        ("A, B, C", person, words, mood, no_more), ("other person", other, words, mood, no_more),
+        ("other words", person, other_words, mood, no_more), ("other emotion", person, words, other_mood, no_more),
+        ("emotion set to happy", person, words, mood, {"emotion": "happy", "emotion_intensity": 1.0}),
     ]  # fmt: skip
     swaps = []
-    for label, who, what, how in recipes:
+    for label, who, what, how, more in recipes:
         out = bench.pipe(
-            content=what.first(length).clip, identity_from=who.clip, emotion_from=how.clip, seed=bench.seed
+            content=what.first(length).clip, identity_from=who.clip, emotion_from=how.clip, seed=bench.seed, **more
         )
         video = bench.film(label, out)
         swaps.append(Swap(label, video, embeddings(bench.judges, video), moods_seen(bench, video)))
@@ -119,13 +125,14 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
 SHOWN: dict[str, Callable[[Swap, Swap], float]] = {
     "face (dlib)": lambda a, b: between(a.vectors, b.vectors),
     "lips asked": lambda a, b: _difference(lip_gap(a.video.actions), lip_gap(b.video.actions)),
-    "lips seen": lambda a, b: _difference(a.video.lip_opening, b.video.lip_opening),
+    "lips seen": lambda a, b: _difference(_opening(a), _opening(b)),
     "brows and cheeks asked": lambda a, b: _difference(
         a.video.actions[:, UPPER_FACE].mean(0)[None], b.video.actions[:, UPPER_FACE].mean(0)[None]
     ),
     "emotion judged (FER)": lambda a, b: float(np.abs(a.moods - b.moods).sum() / 2),
 }
-OWN_FACTOR = {"face (dlib)": 1, "lips asked": 2, "lips seen": 2, "brows and cheeks asked": 3, "emotion judged (FER)": 3}
+OWN_FACTOR = {"face (dlib)": 1, "lips asked": 2, "lips seen": 2, "brows and cheeks asked": 4, "emotion judged (FER)": 4}
+"""Which video of `swap_factors` replaces the factor that an output belongs to."""
 
 
 def swap_rows(swaps: Sequence[Swap]) -> list[Row]:
@@ -205,6 +212,11 @@ def _emotion_row(bench: Bench, video: Video, emotion: str, intensity: float, usu
 def _expression(video: Video) -> np.ndarray:
     faces = [expression_seen(face) for face in video.faces if face is not None]
     return np.median(faces, axis=0) if faces else np.full(3, np.nan)
+
+
+def _opening(swap: Swap) -> np.ndarray:
+    """(T,) lip opening seen, from this mouth's usual one: mouths at rest differ between people."""
+    return swap.video.lip_opening - np.nanmedian(swap.video.lip_opening)
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> float:
