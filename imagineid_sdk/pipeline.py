@@ -21,19 +21,20 @@ from diffusers.utils import BaseOutput, is_accelerate_available
 
 from . import __version__
 from .audio import AudioClip, load_audio
+from .components import COMPONENTS, IMAGINING, LISTENING_AND_FACE, embedded_components
+from .compositions import is_composition
+from .download import HubOptions
 from .errors import GenerationCancelled, OptionError
 from .face.actions import ARKIT_ACTIONS
-from .face.geometry import GeometryMaps, GeometryRenderer
 from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import FaceMotion, animate
 from .face.people import Heard, PeoplePrior
-from .hub import embedded_model, load_component, resolve, typed_load_errors
-from .imagining.autoencoder import HeadAutoencoder
-from .imagining.blending import BlendingAdapter
+from .hub import check_folder, embedded_model, fetch_model, resolve, typed_load_errors
+from .imagining.full.imaginer import FullImaginer
+from .imagining.full.loading import load_composition
 from .imagining.imaginer import Imaginer
-from .imagining.semantic import SemanticAdapter, WordEmbedder
-from .imagining.spatial import SpatialAdapter, motion_vector
+from .imagining.spatial import motion_vector
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
 from .listening.identity import IdentityEncoder
@@ -42,9 +43,6 @@ from .listening.profile import VoiceProfile
 from .listening.speech_encoder import SpeechEncoder
 from .options import GenerateOptions
 from .video import write_mp4
-
-BATCH = 16
-"""Frames that go through the networks together."""
 
 
 @dataclass
@@ -89,7 +87,8 @@ class ImagineIDPipeline(DiffusionPipeline):
     ``set_progress_bar_config`` behave as there.
     """
 
-    model_cpu_offload_seq = "speech_encoder->words->spatial_adapter->denoiser->autoencoder"
+    model_cpu_offload_seq = "speech_encoder->words->text_encoder->spatial_adapter->denoiser->autoencoder"
+    _optional_components = ["words", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer", "scheduler"]
 
     def __init__(
         self,
@@ -99,36 +98,61 @@ class ImagineIDPipeline(DiffusionPipeline):
         emotion_encoder: EmotionEncoder,
         head: ParametricHead,
         people: PeoplePrior,
-        autoencoder: HeadAutoencoder,
+        autoencoder: Any,
         denoiser: Any,
-        words: WordEmbedder,
-        semantic_adapter: SemanticAdapter,
-        spatial_adapter: SpatialAdapter,
-        blending_adapter: BlendingAdapter,
+        spatial_adapter: Any,
+        words: Any = None,
+        semantic_adapter: Any = None,
+        blending_adapter: Any = None,
+        text_encoder: Any = None,
+        tokenizer: Any = None,
+        scheduler: Any = None,
     ) -> None:
+        """``words``, ``semantic_adapter`` and ``blending_adapter`` are our own base's, ``text_encoder``, ``tokenizer``
+        and ``scheduler`` Stable Diffusion's; a pipeline has the ones or the others."""
         super().__init__()
         self.register_modules(
             speech_encoder=speech_encoder, identity_encoder=identity_encoder, content_encoder=content_encoder,
             emotion_encoder=emotion_encoder, head=head, people=people, autoencoder=autoencoder, denoiser=denoiser,
-            words=words, semantic_adapter=semantic_adapter, spatial_adapter=spatial_adapter,
-            blending_adapter=blending_adapter,
+            spatial_adapter=spatial_adapter, words=words, semantic_adapter=semantic_adapter,
+            blending_adapter=blending_adapter, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler,
         )  # fmt: skip
         for module in (autoencoder, denoiser, spatial_adapter, blending_adapter):
-            module.to(memory_format=torch.channels_last)
+            if module is not None:
+                module.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str] | None = None, **options: Any) -> ImagineIDPipeline:
-        """Load a model: none for the embedded ``tiny`` (offline), a folder, or a Hub repository ``owner/name``.
+        """Load a model: none for the embedded ``tiny`` (offline), a folder, a Hub repository ``owner/name``, the
+        composition ``sd15`` of public checkpoints, or a composition of your own (a json file).
 
-        ``options`` are those of `diffusers.DiffusionPipeline.from_pretrained`.
+        ``options`` are the fields of `HubOptions`; ``dtype``, which is that of the imagining half (listening and the
+        head stay in float32); for a composition, another source for any role, such as ``denoiser="owner/name"``; for
+        the others those of `diffusers.DiffusionPipeline.from_pretrained`.
+
+        Raises:
+            HubError: the Hub can't deliver it.
+            MissingExtraError: it needs packages that are not installed.
+            ModelError: there is no such model, or it is something else.
+            WeightsError: its files are damaged, incomplete, or pickles.
         """
+        hub = HubOptions.take(options)
+        if is_composition(model):
+            dtype = options.pop("dtype", None)
+            return cls(**embedded_components(LISTENING_AND_FACE), **load_composition(str(model), hub, dtype, options))
         folder = resolve(model)
         if folder == embedded_model() and not options:
-            return cls(**{name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()})
+            return cls(**embedded_components(COMPONENTS))
+        if folder is None:
+            folder = fetch_model(str(model), hub)
+        else:
+            check_folder(folder, hub.variant)
+        if isinstance(options.get("dtype"), torch.dtype):
+            options["dtype"] = {name: options["dtype"] for name in IMAGINING} | {"default": torch.float32}
         # Without accelerate diffusers would warn about each of a dozen small networks.
         options.setdefault("low_cpu_mem_usage", is_accelerate_available())
-        with typed_load_errors(model, folder):
-            return super().from_pretrained(str(model if folder is None else folder), **options)
+        with typed_load_errors(folder if model is None else model):
+            return super().from_pretrained(str(folder), variant=hub.variant, use_safetensors=True, **options)
 
     # --- the public calls ---------------------------------------------------------------------------------------------
 
@@ -230,28 +254,36 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self._with_face(edited if edited is given else edited.without_face(), settings)
 
     def _with_face(self, identity: Identity, settings: GenerateOptions) -> Identity:
-        if identity.reference is not None:
-            return identity
-        geometry, motion = next(iter(self._geometry(identity, still_motion())))
-        latents = self._imaginer(settings).imagine_reference(identity, geometry, motion, settings.reference_steps)
+        imaginer = self._imaginer(settings)
+        if identity.reference is not None and identity.reference.shape == imaginer.latent_shape:
+            return identity  # else there is no face yet, or it is one of the other scale
+        geometry, motion = next(iter(self._geometry(imaginer, identity, still_motion())))
+        latents = imaginer.imagine_reference(identity, geometry, motion, settings.reference_steps)
         return replace(identity, reference=latents[0].half().cpu().numpy())
 
-    def _imaginer(self, settings: GenerateOptions) -> Imaginer:
-        return Imaginer(
-            self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
-            self.blending_adapter, settings.adapters,
+    def _imaginer(self, settings: GenerateOptions) -> Imaginer | FullImaginer:
+        if self.scheduler is None:
+            return Imaginer(
+                self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
+                self.blending_adapter, settings.adapters,
+            )  # fmt: skip
+        return FullImaginer(
+            self.autoencoder, self.denoiser, self.spatial_adapter, self.text_encoder, self.tokenizer, self.scheduler,
+            settings.adapters, self._execution_device, settings.background,
         )  # fmt: skip
 
-    def _geometry(self, identity: Identity, motion: FaceMotion) -> Iterator[tuple[GeometryMaps, torch.Tensor]]:
-        """Maps and motion vectors of consecutive frames, ``BATCH`` at a time."""
-        renderer, code = GeometryRenderer(self.head), torch.from_numpy(identity.code)
+    def _geometry(
+        self, imaginer: Imaginer | FullImaginer, identity: Identity, motion: FaceMotion
+    ) -> Iterator[tuple[Any, torch.Tensor]]:
+        """Geometry as the imaginer's renderer draws it, and motion vectors, of as many frames as it takes at once."""
+        renderer, code = imaginer.renderer(self.head), torch.from_numpy(identity.code)
         actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
         still = still_motion()
         reference = renderer.reference(
             self.head(code, *(torch.from_numpy(t) for t in (still.actions, still.head_pose)))
         )
-        for first in range(0, len(actions), BATCH):
-            part = slice(first, first + BATCH)
+        for first in range(0, len(actions), imaginer.batch):
+            part = slice(first, first + imaginer.batch)
             yield (
                 renderer.draw(self.head(code, actions[part], pose[part]), reference),
                 motion_vector(actions[part], pose[part]),
@@ -266,7 +298,7 @@ class ImagineIDPipeline(DiffusionPipeline):
     ) -> Iterator[Any]:
         imaginer, backdrop, total, done = self._imaginer(settings), settings.backdrop(), len(motion.actions), 0
         reference, _ = imaginer.decode_reference(_latents(person))
-        geometry = self._geometry(person, motion)
+        geometry = self._geometry(imaginer, person, motion)
         with self.progress_bar(total=total) as bar:
             for pictures, latents in imaginer.imagine_frames(person, reference, geometry, settings.num_inference_steps):
                 yield latents.cpu() if settings.output_type == "latent" else backdrop.lay_behind(pictures)
@@ -274,14 +306,6 @@ class ImagineIDPipeline(DiffusionPipeline):
                 bar.update(len(pictures))
                 if callback is not None and callback(done, total) is False:
                     raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")
-
-
-COMPONENTS: dict[str, str | type] = {
-    "speech_encoder": SpeechEncoder, "identity_encoder": IdentityEncoder, "content_encoder": ContentEncoder,
-    "emotion_encoder": EmotionEncoder, "head": ParametricHead, "people": PeoplePrior, "autoencoder": HeadAutoencoder,
-    "denoiser": "UNet2DConditionModel", "words": WordEmbedder, "semantic_adapter": SemanticAdapter,
-    "spatial_adapter": SpatialAdapter, "blending_adapter": BlendingAdapter,
-}  # fmt: skip
 
 
 def heard_in(profile: VoiceProfile) -> Heard:

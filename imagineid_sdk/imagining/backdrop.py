@@ -50,7 +50,10 @@ class Backdrop:
 
     def lay_behind(self, pictures: torch.Tensor) -> np.ndarray:
         """Pictures ``(frames, 4, 256, 256)`` of the autoencoder -> ``(frames, 256, 256, 3)`` uint8, or 4 channels
-        with a straight (not premultiplied) matte when transparent."""
+        with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are opaque:
+        nothing shows behind them."""
+        if pictures.shape[1] == 3:
+            return _to_uint8(pictures / 2 + 0.5)
         matte = (pictures[:, 3:] / 2 + 0.5).clamp(0, 1)
         colour = pictures[:, :3] / 2 + 0.5
         # What the decoder leaves as faint haze in an empty place is none of the person.

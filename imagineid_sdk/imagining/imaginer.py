@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..face.geometry import GeometryMaps
+from ..face.geometry import GeometryMaps, GeometryRenderer
+from ..face.head import ParametricHead
 from ..face.identity import Identity
 from .autoencoder import HeadAutoencoder
 from .blending import BlendingAdapter, Reference, decode_reference
@@ -16,7 +17,7 @@ from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
-REFERENCE_STEPS, REFERENCE_GUIDANCE = 16, 2.0
+FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 
 
@@ -34,6 +35,16 @@ class Imaginer:
     spatial_adapter: SpatialAdapter
     blending_adapter: BlendingAdapter
     adapters: tuple[str, ...] = ADAPTERS
+
+    batch = 16
+    """Frames that go through the networks together."""
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        return self.autoencoder.config.latent_channels, 16, 16
+
+    def renderer(self, head: ParametricHead) -> GeometryRenderer:
+        return GeometryRenderer(head)
 
     @property
     def device(self) -> torch.device:
@@ -56,7 +67,7 @@ class Imaginer:
         identity: Identity,
         geometry: GeometryMaps,
         motion: torch.Tensor,
-        steps: int = REFERENCE_STEPS,
+        steps: int | None = None,
         on_step: Callable[[int, torch.Tensor], None] | None = None,
     ) -> torch.Tensor:
         """Latents ``(1, 16, 16, 16)`` of the person's neutral face: who is imagined is decided here.
@@ -81,7 +92,7 @@ class Imaginer:
             with_words, without = both.float().chunk(2)
             return without + REFERENCE_GUIDANCE * (with_words - without)
 
-        return denoise(estimate, noise, steps, on_step)
+        return denoise(estimate, noise, steps or REFERENCE_STEPS, on_step)
 
     @torch.no_grad()
     def decode_reference(self, latents: torch.Tensor) -> tuple[Reference, torch.Tensor]:
@@ -98,7 +109,7 @@ class Imaginer:
         identity: Identity,
         reference: Reference,
         geometry: Iterator[tuple[GeometryMaps, torch.Tensor]],
-        steps: int = 1,
+        steps: int | None = None,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Frames of a video, batch by batch.
 
@@ -106,7 +117,7 @@ class Imaginer:
             identity: whose words and noise all frames share.
             reference: from ``decode_reference``.
             geometry: maps and motion vectors ``(frames, 55)`` of consecutive frames.
-            steps: denoising steps; 1 is the setting the adapters were trained for.
+            steps: denoising steps; None is 1, the setting the adapters were trained for.
 
         Yields:
             pictures ``(frames, 4, 256, 256)`` and latents ``(frames, 16, 16, 16)``.
@@ -116,7 +127,7 @@ class Imaginer:
         generator = torch.Generator().manual_seed(identity.seed + 1)
         noise = torch.randn(reference.latents.shape, generator=generator).to(self.device)
         for drawn, motion in geometry:
-            yield self._imagine_batch(semantics, noise, reference, drawn, motion, steps)
+            yield self._imagine_batch(semantics, noise, reference, drawn, motion, steps or FRAME_STEPS)
 
     def _imagine_batch(
         self,
