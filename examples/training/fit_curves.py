@@ -10,7 +10,6 @@ the choice say how far they are apart. What the fit may choose from is the outer
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from examples.training.world.assets import Assets
 from examples.training.world.head import Head
 from imagineid_sdk.face.geometry import LIPS, SKIN
 from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.imagining.full.curves import CURVES, POINTS, curve_vertices
+from imagineid_sdk.imagining.full.curves import CURVES, POINTS, curve_vertices, vertex_places
 
 NAMES = ("oval", "left eye", "left brow", "right eye", "right brow", "lips")
 FAR = 0.04
@@ -102,12 +101,13 @@ def main() -> None:
     fitted = [frame for i, frames in enumerate(seen) if i % 3 for frame in frames]
     measured = [frame for i, frames in enumerate(seen) if not i % 3 for frame in frames]
     if options.out is None:
-        vertices = curve_vertices()
+        vertices = curve_vertices(head)
     else:
         outer = reduction.triangles[np.isin(reduction.parts, (SKIN, LIPS))]
         vertices = choose(fitted, np.unique(outer))
-        table = {str(point): vertex for point, vertex in vertices.items()}
-        options.out.write_text(json.dumps({"vertices": table}, indent=1) + "\n", encoding="utf-8")
+        places = vertex_places(head).double().numpy().round(4)
+        rows = [f'  "{point}": {places[vertex].tolist()}' for point, vertex in vertices.items()]
+        options.out.write_text('{"points": {\n' + ",\n".join(rows) + "\n}}\n", encoding="utf-8")
     print(f"{len(fitted)} frames chose, {len(measured)} frames of other people measure; pixels at {REPORT_SIZE}:")
     for name, value in report(measured, vertices).items():
         print(f"{name:12} {value:.2f}")

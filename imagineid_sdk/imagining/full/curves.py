@@ -1,8 +1,9 @@
 """Geometry at full scale: the face curves that the ControlNet for MediaPipe faces reads, drawn from our own mesh.
 
 No face is detected anywhere: every point of MediaPipe's curves is a fixed vertex of the mesh (curves.json, chosen by
-``examples/training/fit_curves.py``). Colours, order and widths are those of the annotator that the ControlNet was
-trained with (huggingface/controlnet_aux, mediapipe_face_common.py; Apache-2.0).
+``examples/training/fit_curves.py``: where it lies on the mean head at rest and with the jaw open).
+Colours, order and widths are those of the annotator that the ControlNet was trained with (huggingface/controlnet_aux,
+mediapipe_face_common.py; Apache-2.0).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ...face.head import HeadFrames, ParametricHead
+from ...errors import ModelError
+from ...face.actions import ACTION_INDEX
+from ...face.head import EXTRAS, EYE_CENTRES, HeadFrames, ParametricHead, metres
 
 Colour = tuple[int, int, int]
 
@@ -43,6 +46,8 @@ PUPILS: tuple[Colour, Colour] = ((10, 200, 250), (250, 200, 10))
 """Of the left and the right eye; squares of 4 pixels, drawn last."""
 LINE_WIDTH = 2
 POINTS = tuple(sorted({point for _, chains in CURVES for chain in chains for point in chain}))
+FOREIGN = 0.1
+"""Distances between the eyes, from a point to the nearest vertex, beyond which the mesh is another one."""
 MARGIN = 0.08
 """Widths of the picture around the bald head in which hair and collar move with it."""
 
@@ -77,7 +82,7 @@ class CurveRenderer:
     def __init__(self, head: ParametricHead, size: int, latent_size: int) -> None:
         self.size, self.latent_size = size, latent_size
         self.triangles = head.triangles.cpu().numpy()
-        self.vertices = curve_vertices()
+        self.vertices = curve_vertices(head)
         forward = int(head.eye_directions[:, 2].argmax())
         eyes = head.config.num_vertices, head.config.num_vertices + head.config.num_eye_vertices
         self.pupils = [first + forward for first in eyes]
@@ -103,10 +108,34 @@ class CurveRenderer:
         return rasterize(np.ascontiguousarray(screen), self.triangles, self.latent_size)[0] >= 0
 
 
-def curve_vertices() -> dict[int, int]:
-    """Point of MediaPipe's mesh -> vertex of the head's mesh."""
-    stored = json.loads((Path(__file__).parent / "curves.json").read_text(encoding="utf-8"))
-    return {int(point): vertex for point, vertex in stored["vertices"].items()}
+def curve_vertices(head: ParametricHead) -> dict[int, int]:
+    """Point of MediaPipe's mesh -> vertex of the head's mesh.
+
+    The points are stored as places, not as numbers of vertices, since a head that is reduced anew numbers them anew.
+
+    Raises:
+        ModelError: this head is another mesh.
+    """
+    stored = json.loads((Path(__file__).parent / "curves.json").read_text(encoding="utf-8"))["points"]
+    places = vertex_places(head)
+    wanted = torch.tensor([stored[str(point)] for point in POINTS])
+    distance, nearest = torch.cdist(wanted, places).min(dim=1)
+    if distance.max() > FOREIGN:
+        raise ModelError(
+            f"The face curves do not fit this head: a point is {distance.max():.2f} eye distances from the nearest "
+            "vertex. Fit them again with examples/training/fit_curves.py."
+        )
+    return dict(zip(POINTS, nearest.tolist(), strict=True))
+
+
+def vertex_places(head: ParametricHead) -> torch.Tensor:
+    """What tells the vertices of the mean head apart, ``(vertices, 6)`` in distances between the eyes, from the middle
+    of the two: where each is at rest, and where it is when the jaw opens, or lips that touch would be one."""
+    mean = head.identity_mean.float().cpu()
+    rest, eyes = mean[:-EXTRAS].view(-1, 3), mean[-EXTRAS:][EYE_CENTRES].view(2, 3)
+    jaw = metres(head.action_basis, head.action_range)[ACTION_INDEX["jawOpen"]].view(-1, 3).cpu()
+    rest = rest - eyes.mean(0)
+    return torch.cat([rest, rest + jaw], dim=1) / (eyes[0] - eyes[1]).norm()
 
 
 def draw_curves(points: dict[int, np.ndarray], pupils: np.ndarray, size: int) -> torch.Tensor:
