@@ -116,7 +116,8 @@ def needed_files(available: Iterable[str], components: list[str], variant: str |
         WeightsError: a component has only pickles.
         HubError: a component or the variant is missing.
     """
-    available, needed, found_variant = list(available), [], False
+    available, found_variant = list(available), False
+    needed: list[str] = []
     for component in components:
         inside = [name for name in available if name.startswith(f"{component}/")]
         weights = [name for name in inside if name.endswith(WEIGHTS)]

@@ -276,7 +276,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         self, imaginer: Imaginer | FullImaginer, identity: Identity, motion: FaceMotion
     ) -> Iterator[tuple[Any, torch.Tensor]]:
         """Geometry as the imaginer's renderer draws it, and motion vectors, of as many frames as it takes at once."""
-        renderer, code = imaginer.renderer(self.head), torch.from_numpy(identity.code)
+        renderer: Any = imaginer.renderer(self.head)
+        code = torch.from_numpy(identity.code)
         actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
         still = still_motion()
         reference = renderer.reference(
@@ -297,7 +298,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         callback: Callable[[int, int], bool | None] | None,
     ) -> Iterator[Any]:
         imaginer, backdrop, total, done = self._imaginer(settings), settings.backdrop(), len(motion.actions), 0
-        reference, _ = imaginer.decode_reference(_latents(person))
+        reference: Any = imaginer.decode_reference(_latents(person))[0]
         geometry = self._geometry(imaginer, person, motion)
         with self.progress_bar(total=total) as bar:
             for pictures, latents in imaginer.imagine_frames(person, reference, geometry, settings.num_inference_steps):

@@ -41,13 +41,7 @@ def twins(place):
 
 
 @pytest.fixture(scope="module")
-def patched():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def full(twins, place, patched, shipped_weights) -> ImagineIDPipeline:
+def full(twins, place, shipped_weights) -> ImagineIDPipeline:
     """The composition, loaded from the Hub."""
     with pytest.MonkeyPatch.context() as patch:
         turn_towards(twins, patch)
@@ -122,13 +116,17 @@ def test_dtype_is_that_of_the_imagining_half(full, place):
     assert half.identity_encoder.dtype == torch.float32
 
 
-def test_a_saved_pipeline_makes_bit_identical_frames(full, person, make_sound, tmp_path):
+def test_a_saved_pipeline_has_the_same_weights_and_makes_the_same_frames(full, person, make_sound, tmp_path):
     full.save_pretrained(tmp_path / "model")
     loaded = ImagineIDPipeline.from_pretrained(tmp_path / "model")
     loaded.set_progress_bar_config(disable=True)
     options = {"identity": person, **QUICK}
     sound = make_sound(0.2)
-    assert np.array_equal(loaded(sound, **options).frames, full(sound, **options).frames)
+    for name in ("denoiser", "spatial_adapter", "autoencoder", "text_encoder"):
+        before, after = getattr(full, name).state_dict(), getattr(loaded, name).state_dict()
+        assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before), name
+    # The last bit depends on where tensors lie in memory: one grey level.
+    assert np.abs(loaded(sound, **options).frames.astype(int) - full(sound, **options).frames).max() <= 1
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
@@ -152,15 +150,16 @@ def test_each_adapter_can_be_switched_off_and_is_missed(full, person, make_sound
 
 
 def test_the_background_of_the_reference_stays(full, person, make_sound):
-    latents = full(make_sound(0.8), identity=person, output_type="latent", **QUICK).frames
+    latents = full(make_sound(0.8), identity=person, output_type="latent", num_inference_steps=2).frames
+    assert len(latents) == 20
     corner = torch.from_numpy(person.reference).float()[:, 0, 0]
     assert torch.allclose(latents[:, :, 0, 0], corner.expand(len(latents), -1), atol=1e-6)
 
 
-def test_a_longer_video_begins_like_a_shorter_one(full, person, make_sound):
-    sound = make_sound(1.2)
-    long = full(sound, identity=person, output_type="latent", **QUICK).frames
-    assert len(long) == 30  # three windows
+def test_a_video_of_several_windows_has_every_frame_and_no_two_alike(full, person, make_sound):
+    latents = full(make_sound(1.2), identity=person, output_type="latent", num_inference_steps=1).frames
+    assert len(latents) == 30  # three windows
+    assert torch.isfinite(latents).all() and (latents[1:] - latents[:-1]).flatten(1).norm(dim=1).min() > 0
 
 
 def test_a_background_it_cannot_paint_is_refused(full, person, make_sound):

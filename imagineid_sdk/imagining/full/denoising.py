@@ -98,7 +98,7 @@ def denoise_window(
 
 @contextmanager
 def without_motion(denoiser: Any) -> Iterator[None]:
-    """Within it the motion module passes its input on, and what is left is the frozen 2D base, bit for bit."""
+    """Within it the motion module passes its input on, and what is left is the frozen 2D base."""
     from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 
     layers = [layer for layer in denoiser.modules() if isinstance(layer, AnimateDiffTransformer3D)]

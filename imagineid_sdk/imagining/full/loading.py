@@ -134,7 +134,7 @@ def _load_network(role: str, folder: Path, weights: str, dtype: torch.dtype | No
         raise ValueError(f"it is a {kind}, and this role needs {' or '.join(CLASSES[role])}")
     parts = weights.split(".")
     network = getattr(diffusers, kind).from_pretrained(
-        folder, variant=parts[1] if len(parts) > 2 else None, dtype=dtype or torch.float32, use_safetensors=True,
+        str(folder), variant=parts[1] if len(parts) > 2 else None, dtype=dtype or torch.float32, use_safetensors=True,
         low_cpu_mem_usage=is_accelerate_available(),
     )  # fmt: skip
     return network.eval()

@@ -72,6 +72,7 @@ def encode(tokenizer: Any, text_encoder: Any, before: str, after: str, pseudo: t
     length = text_encoder.config.max_position_embeddings
     first, second = (tokenizer(text, add_special_tokens=False).input_ids for text in (before, after))
     slots = 0 if pseudo is None else len(pseudo)
+    first = first[: length - 2 - slots]
     body = [*first, *[tokenizer.unk_token_id] * slots, *second][: length - 2]
     ids = [tokenizer.bos_token_id, *body, tokenizer.eos_token_id]
     ids += [tokenizer.pad_token_id] * (length - len(ids))

@@ -39,13 +39,13 @@ def scheduler() -> EulerDiscreteScheduler:
 
 
 @torch.no_grad()
-def test_without_motion_the_frozen_base_is_bit_identical(base, moving):
+def test_without_motion_the_frozen_base_is_left(base, moving):
     latents, text = torch.randn(SHAPE), torch.randn(1, 5, 16)
     alone = base(latents, torch.tensor(500.0), encoder_hidden_states=text.expand(3, -1, -1)).sample
     networks = Networks(moving, None)
     with without_motion(moving):
         still = networks.noise_in(latents[None], torch.tensor(500.0), text, None)[0]
-    assert torch.equal(still, alone)
+    assert torch.allclose(still, alone, atol=1e-5)  # the time's embedding is computed once instead of per frame
     assert not torch.allclose(networks.noise_in(latents[None], torch.tensor(500.0), text, None)[0], alone, atol=1e-3)
 
 
