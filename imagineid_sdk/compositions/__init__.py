@@ -37,7 +37,7 @@ class Source(BaseModel):
     subfolder: str = ""
     revision: str = "main"
     license: str = "not stated"
-    megabytes: int = Field(0, ge=0)
+    megabytes: int = Field(default=0, ge=0)
     purpose: str = ""
 
     def replaced_by(self, other: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
