@@ -18,8 +18,8 @@ from benchmarks.tables import Columns, Row, rows_of
 from benchmarks.videos import BLINKING, Bench, sharpness_of
 from imagineid_sdk.face.expression import lip_gap
 from imagineid_sdk.imagining.backdrop import Backdrop
-from imagineid_sdk.imagining.imaginer import ADAPTERS
-from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.imagining.blending import decode_reference
+from imagineid_sdk.imagining.imaginer import ADAPTERS, bfloat16_pays
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,11 @@ COLUMNS: Columns = (
 @torch.no_grad()
 def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
     """Frames whose latents are the reference's, moved by the mesh: what the diffusion adds is missing."""
-    imaginer = pipe._imaginer(GenerateOptions())
     backdrop = Backdrop.from_option((BACKGROUND,) * 3)
     latents = torch.from_numpy(person.reference).float()[None]
-    reference, _ = imaginer.decode_reference(latents)
-    for drawn, _ in pipe._geometry(person, motion):
-        maps, flow = drawn.maps.to(imaginer.device), drawn.flow.to(imaginer.device)
-        with imaginer._autocast():
-            warped = imaginer.blending_adapter.latent_blend(reference, maps, flow).latents
-            lay = imaginer.blending_adapter.decoder_blend(reference, maps, flow)
-            pictures = imaginer.autoencoder.decode(warped, lay)
-        yield backdrop.lay_behind(pictures.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16_pays(latents.device)):
+        reference = decode_reference(pipe.autoencoder, latents)
+        for drawn, _ in pipe.performance(person).draw(motion):
+            warped = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow).latents
+            lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
+            yield backdrop.lay_behind(pipe.autoencoder.decode(warped, lay).float())

@@ -4,6 +4,7 @@
     recorder | imagineid generate - -o - | player          the same while somebody speaks
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
+    imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
 
 Results go to standard output, progress and errors to standard error. Exit status: 0 done, 2 a mistake that one line
 explains, 130 interrupted. Everything that can be checked is checked before the model is loaded.
@@ -26,6 +27,7 @@ from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
+    from imagineid_sdk.compositions import Composition
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -91,6 +93,12 @@ def faces(options: argparse.Namespace) -> None:
     sheet = contact_sheet([candidate.image for candidate in candidates])
     description = f"Synthetic faces imagined from a voice; seed={options.seed}"
     print(write_png(options.output, sheet, {"Description": description, "Software": f"imagineid-sdk {version()}"}))
+
+
+def info(options: argparse.Namespace) -> None:
+    from imagineid_sdk.compositions import Composition
+
+    print("\n".join(describe_composition(Composition.load(options.model))))
 
 
 # --- between the command line and the SDK -----------------------------------------------------------------------------
@@ -160,6 +168,20 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
     ]
 
 
+def describe_composition(composition: Composition) -> list[str]:
+    """A line or two for each role, and what all of it weighs."""
+    lines = [f"{composition.name}: {composition.description}", ""]
+    for role, source in composition.roles().items():
+        place = f"{source.repo}/{source.subfolder}".rstrip("/")
+        lines += [
+            f"{role:16} {source.purpose}",
+            f"{'':16} {place} at {source.revision}: {', '.join(source.files)}",
+            f"{'':16} {source.megabytes} MB, licence {source.license}",
+        ]
+    total = sum(source.megabytes for source in composition.roles().values())
+    return [*lines, "", f"{total} MB in all, downloaded when the model is first loaded."]
+
+
 def doubt(attribute: dict[str, Any]) -> str:
     return "" if attribute["heard"] else "; the voice does not tell, the seed decides"
 
@@ -180,6 +202,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_generate(commands)
     add_listen(commands)
     add_faces(commands)
+    add_info(commands)
     return parser
 
 
@@ -220,6 +243,13 @@ def add_faces(commands: Any) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="the contact sheet to write")
     parser.add_argument("-n", "--number", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first (default: %(default)s)")
+
+
+def add_info(commands: Any) -> None:
+    summary = "tell which checkpoints a composition takes, their sizes and licences; downloads nothing"
+    parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
+    parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a composition of your own")
+    parser.set_defaults(run=info)
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:

@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import OptionError
 from .face.people import Wishes
 from .imagining.backdrop import Backdrop
-from .imagining.imaginer import REFERENCE_STEPS
 from .listening.profile import EMOTIONS
+
+ADAPTERS: tuple[Literal["semantic", "spatial", "blending", "temporal"], ...] = (
+    "semantic", "spatial", "blending", "temporal",
+)  # fmt: skip
 
 
 class GenerateOptions(BaseModel):
@@ -21,18 +24,20 @@ class GenerateOptions(BaseModel):
     Attributes:
         seed: picks the person among those who fit the voice; None picks a new one each time.
         fps: frames per second; the video has ``round(duration * fps)`` frames.
-        num_inference_steps: denoising steps of every frame; the adapters are trained for 1.
-        reference_steps: denoising steps of the one reference frame.
+        num_inference_steps: denoising steps of every frame; None is what the model was trained for: 1, at full scale
+            4.
+        reference_steps: denoising steps of the one reference frame; None is 16, at full scale 25.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
             sampled, see `Wishes`.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
-        background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent".
+        background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; at
+            full scale only a colour word.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
-            channels before height, "pil" a list of pictures, "latent" ``(frames, 16, 16, 16)``.
-        adapters: which of the three adapters are on; to see what each one does.
+            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``.
+        adapters: which adapters are on; to see what each one does. "temporal" is the motion module of full scale.
         sampling_rate: of audio given as an array, Hz.
     """
 
@@ -40,8 +45,8 @@ class GenerateOptions(BaseModel):
 
     seed: int | None = Field(None, ge=0, lt=2**63)
     fps: float = Field(25.0, ge=1, le=120)
-    num_inference_steps: int = Field(1, ge=1, le=100)
-    reference_steps: int = Field(REFERENCE_STEPS, ge=1, le=200)
+    num_inference_steps: int | None = Field(None, ge=1, le=100)
+    reference_steps: int | None = Field(None, ge=1, le=200)
     gender: str | float | None = None
     age: float | None = None
     hair: str | None = None
@@ -60,7 +65,7 @@ class GenerateOptions(BaseModel):
     gaze: float = Field(1.0, ge=0, le=2)
     background: Any = None
     output_type: Literal["uint8", "np", "pt", "pil", "latent"] = "uint8"
-    adapters: tuple[Literal["semantic", "spatial", "blending"], ...] = ("semantic", "spatial", "blending")
+    adapters: tuple[Literal["semantic", "spatial", "blending", "temporal"], ...] = ADAPTERS
     sampling_rate: int | None = None
 
     def __init__(self, **options: Any) -> None:

@@ -10,16 +10,13 @@ import numpy as np
 import torch
 
 from .face.actions import ARKIT_ACTIONS
-from .face.geometry import GeometryMaps, GeometryRenderer
 from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import FaceMotion
+from .imagining.full.imaginer import FullImaginer
 from .imagining.imaginer import Imaginer
 from .imagining.spatial import motion_vector
 from .options import GenerateOptions
-
-BATCH = 16
-"""Frames that go through the networks together."""
 
 
 class Performance:
@@ -29,14 +26,20 @@ class Performance:
         identity: who it is, face included.
     """
 
-    def __init__(self, head: ParametricHead, imaginer: Imaginer, identity: Identity, options: GenerateOptions) -> None:
-        self._head, self._imaginer, self._options = head, imaginer.for_many_frames(), options
+    def __init__(
+        self, head: ParametricHead, imaginer: Imaginer | FullImaginer, identity: Identity, options: GenerateOptions
+    ) -> None:
+        # Both scales have the same calls; what goes from one call to the next is each scale's own.
+        self._head, self._options = head, options
+        self._imaginer: Any = imaginer
         self._fitted = head.fit(torch.from_numpy(identity.code))
-        self._renderer = GeometryRenderer(head)
+        self._renderer = imaginer.renderer(head)
         still = FaceMotion(1.0, np.zeros((1, len(ARKIT_ACTIONS)), np.float32), np.zeros((1, 3), np.float32))
         actions, head_pose = torch.from_numpy(still.actions), torch.from_numpy(still.head_pose)
         self._view = self._renderer.reference(head.pose(self._fitted, actions, head_pose))
-        self.identity = identity if identity.reference is not None else self._imagine_face(identity, still)
+        if identity.reference is None or identity.reference.shape != imaginer.latent_shape:
+            identity = self._imagine_face(identity, still)  # there is no face yet, or it is one of the other scale
+        self.identity = identity
         assert self.identity.reference is not None
         latents = torch.from_numpy(self.identity.reference).float()[None]
         self._scene = self._imaginer.set_scene(self.identity, latents)
@@ -48,15 +51,15 @@ class Performance:
 
     def frames(self, motion: FaceMotion) -> Iterator[Any]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``; with ``output_type="latent"`` ``(n, 16, 16, 16)``."""
-        for maps, vectors in self.draw(motion):
-            pictures, latents = self._imaginer.imagine(self._scene, maps, vectors, self._options.num_inference_steps)
+        steps = self._options.num_inference_steps
+        for pictures, latents in self._imaginer.imagine_frames(self._scene, self.draw(motion), steps):
             yield latents.cpu() if self._options.output_type == "latent" else self._backdrop.lay_behind(pictures)
 
-    def draw(self, motion: FaceMotion) -> Iterator[tuple[GeometryMaps, torch.Tensor]]:
-        """Geometry maps and motion vectors ``(n, 55)`` of consecutive frames, `BATCH` at a time."""
+    def draw(self, motion: FaceMotion) -> Iterator[tuple[Any, torch.Tensor]]:
+        """Geometry and motion vectors ``(n, 55)`` of consecutive frames, as many as the imaginer takes at once."""
         actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
-        for first in range(0, len(actions), BATCH):
-            part = slice(first, first + BATCH)
+        for first in range(0, len(actions), self._imaginer.batch):
+            part = slice(first, first + self._imaginer.batch)
             posed = self._head.pose(self._fitted, actions[part], pose[part])
             yield self._renderer.draw(posed, self._view), motion_vector(actions[part], pose[part])
 

@@ -20,17 +20,18 @@ from diffusers.utils import is_accelerate_available
 
 from .audio import AudioClip, load_audio
 from .audio_stream import open_sound
+from .components import COMPONENTS, IMAGINING, LISTENING_AND_FACE, embedded_components
+from .compositions import is_composition
+from .download import HubOptions
 from .errors import OptionError
 from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import animate
 from .face.people import Heard, PeoplePrior
-from .hub import embedded_model, load_component, resolve, typed_load_errors
-from .imagining.autoencoder import HeadAutoencoder
-from .imagining.blending import BlendingAdapter
+from .hub import check_folder, embedded_model, fetch_model, resolve, typed_load_errors
+from .imagining.full.imaginer import FullImaginer
+from .imagining.full.loading import load_composition
 from .imagining.imaginer import Imaginer
-from .imagining.semantic import SemanticAdapter, WordEmbedder
-from .imagining.spatial import SpatialAdapter
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
 from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
@@ -52,7 +53,8 @@ class ImagineIDPipeline(DiffusionPipeline):
     ``set_progress_bar_config`` behave as there.
     """
 
-    model_cpu_offload_seq = "speech_encoder->words->spatial_adapter->denoiser->autoencoder"
+    model_cpu_offload_seq = "speech_encoder->words->text_encoder->spatial_adapter->denoiser->autoencoder"
+    _optional_components = ["words", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer", "scheduler"]
 
     def __init__(
         self,
@@ -62,36 +64,61 @@ class ImagineIDPipeline(DiffusionPipeline):
         emotion_encoder: EmotionEncoder,
         head: ParametricHead,
         people: PeoplePrior,
-        autoencoder: HeadAutoencoder,
+        autoencoder: Any,
         denoiser: Any,
-        words: WordEmbedder,
-        semantic_adapter: SemanticAdapter,
-        spatial_adapter: SpatialAdapter,
-        blending_adapter: BlendingAdapter,
+        spatial_adapter: Any,
+        words: Any = None,
+        semantic_adapter: Any = None,
+        blending_adapter: Any = None,
+        text_encoder: Any = None,
+        tokenizer: Any = None,
+        scheduler: Any = None,
     ) -> None:
+        """``words``, ``semantic_adapter`` and ``blending_adapter`` are our own base's, ``text_encoder``, ``tokenizer``
+        and ``scheduler`` Stable Diffusion's; a pipeline has the ones or the others."""
         super().__init__()
         self.register_modules(
             speech_encoder=speech_encoder, identity_encoder=identity_encoder, content_encoder=content_encoder,
             emotion_encoder=emotion_encoder, head=head, people=people, autoencoder=autoencoder, denoiser=denoiser,
-            words=words, semantic_adapter=semantic_adapter, spatial_adapter=spatial_adapter,
-            blending_adapter=blending_adapter,
+            spatial_adapter=spatial_adapter, words=words, semantic_adapter=semantic_adapter,
+            blending_adapter=blending_adapter, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler,
         )  # fmt: skip
         for module in (autoencoder, denoiser, spatial_adapter, blending_adapter):
-            module.to(memory_format=torch.channels_last)
+            if module is not None:
+                module.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str] | None = None, **options: Any) -> ImagineIDPipeline:
-        """Load a model: none for the embedded ``tiny`` (offline), a folder, or a Hub repository ``owner/name``.
+        """Load a model: none for the embedded ``tiny`` (offline), a folder, a Hub repository ``owner/name``, the
+        composition ``sd15`` of public checkpoints, or a composition of your own (a json file).
 
-        ``options`` are those of `diffusers.DiffusionPipeline.from_pretrained`.
+        ``options`` are the fields of `HubOptions`; ``dtype``, which is that of the imagining half (listening and the
+        head stay in float32); for a composition, another source for any role, such as ``denoiser="owner/name"``; for
+        the others those of `diffusers.DiffusionPipeline.from_pretrained`.
+
+        Raises:
+            HubError: the Hub can't deliver it.
+            MissingExtraError: it needs packages that are not installed.
+            ModelError: there is no such model, or it is something else.
+            WeightsError: its files are damaged, incomplete, or pickles.
         """
+        hub = HubOptions.take(options)
+        if is_composition(model):
+            dtype = options.pop("dtype", None)
+            return cls(**embedded_components(LISTENING_AND_FACE), **load_composition(str(model), hub, dtype, options))
         folder = resolve(model)
         if folder == embedded_model() and not options:
-            return cls(**{name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()})
+            return cls(**embedded_components(COMPONENTS))
+        if folder is None:
+            folder = fetch_model(str(model), hub)
+        else:
+            check_folder(folder, hub.variant)
+        if isinstance(options.get("dtype"), torch.dtype):
+            options["dtype"] = {name: options["dtype"] for name in IMAGINING} | {"default": torch.float32}
         # Without accelerate diffusers would warn about each of a dozen small networks.
         options.setdefault("low_cpu_mem_usage", is_accelerate_available())
-        with typed_load_errors(model, folder):
-            return super().from_pretrained(str(model if folder is None else folder), **options)
+        with typed_load_errors(folder if model is None else model):
+            return super().from_pretrained(str(folder), variant=hub.variant, use_safetensors=True, **options)
 
     # --- the public calls ---------------------------------------------------------------------------------------------
 
@@ -208,11 +235,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         The face is imagined first if ``identity`` has none; ``performance.identity`` has it.
         """
         settings = settings or GenerateOptions()
-        imaginer = Imaginer(
-            self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
-            self.blending_adapter, settings.adapters,
-        )  # fmt: skip
-        return Performance(self.head, imaginer, identity, settings)
+        return Performance(self.head, self._imaginer(settings), identity, settings)
 
     # --- the steps between --------------------------------------------------------------------------------------------
 
@@ -251,13 +274,16 @@ class ImagineIDPipeline(DiffusionPipeline):
         edited = self.people.edit(given, settings.wishes())
         return edited if edited is given else edited.without_face()
 
-
-COMPONENTS: dict[str, str | type] = {
-    "speech_encoder": SpeechEncoder, "identity_encoder": IdentityEncoder, "content_encoder": ContentEncoder,
-    "emotion_encoder": EmotionEncoder, "head": ParametricHead, "people": PeoplePrior, "autoencoder": HeadAutoencoder,
-    "denoiser": "UNet2DConditionModel", "words": WordEmbedder, "semantic_adapter": SemanticAdapter,
-    "spatial_adapter": SpatialAdapter, "blending_adapter": BlendingAdapter,
-}  # fmt: skip
+    def _imaginer(self, settings: GenerateOptions) -> Imaginer | FullImaginer:
+        if self.scheduler is None:
+            return Imaginer(
+                self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
+                self.blending_adapter, settings.adapters,
+            ).for_many_frames()  # fmt: skip
+        return FullImaginer(
+            self.autoencoder, self.denoiser, self.spatial_adapter, self.text_encoder, self.tokenizer, self.scheduler,
+            settings.adapters, self._execution_device, settings.background,
+        )  # fmt: skip
 
 
 def heard_in(profile: VoiceProfile | VoiceIdentity, attributes: str) -> Heard:

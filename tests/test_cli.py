@@ -41,13 +41,13 @@ def run(*arguments: object) -> int:
 # --- without the model ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["listen"], ["faces"]])
+@pytest.mark.parametrize("command", [[], ["generate"], ["listen"], ["faces"], ["info"]])
 def test_help_explains_every_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in (command or ["generate", "listen", "faces"]))
+    assert all(word in text for word in (command or ["generate", "listen", "faces", "info"]))
 
 
 def test_version_is_the_packages(capsys):
@@ -82,6 +82,7 @@ def test_help_and_mistakes_need_no_heavy_import():
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--background", "transparent"], "transparency"),
         (["faces", "VOICE", "-o", "OUT/faces.jpg"], "does not end in .png"),
         (["listen", "nowhere.wav"], "nowhere.wav"),
+        (["info", "sd99"], "sd15"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(no_model, voice, tmp_path, capsys, arguments, words):
@@ -127,6 +128,15 @@ def test_a_contact_sheet_holds_every_face_once(count, shape):
     sheet = cli.contact_sheet(images)
     assert sheet.shape == (*shape, 3)
     assert [int((sheet[..., 0] == index).sum()) for index in range(count)] == [24] * count
+
+
+def test_info_tells_what_a_composition_takes_without_a_heavy_import(capsys):
+    assert run("info", "sd15") == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("emilianJR/epiCRealism/unet", "723 MB", "creativeml-openrail-m", "in all"))
+    program = "import sys, imagineid_sdk.cli as cli; cli.main(['info', 'sd15']); "
+    program += "sys.exit(any(name in sys.modules for name in ('torch', 'diffusers', 'huggingface_hub')))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
 
 
 # --- with the shipped model -------------------------------------------------------------------------------------------

@@ -61,8 +61,9 @@ def without_encoder(model: HeadAutoencoder) -> HeadAutoencoder:
 
 def write_index(folder: Path) -> None:
     """``model_index.json``, once every component is there."""
+    from imagineid_sdk.components import COMPONENTS
     from imagineid_sdk.hub import load_component
-    from imagineid_sdk.pipeline import COMPONENTS, ImagineIDPipeline
+    from imagineid_sdk.pipeline import ImagineIDPipeline
 
     if all((folder / name / "config.json").is_file() for name in COMPONENTS):
         parts = {name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()}

@@ -48,15 +48,18 @@ class Backdrop:
 
     def lay_behind(self, pictures: torch.Tensor) -> np.ndarray:
         """Pictures ``(frames, 4, 256, 256)`` of the autoencoder -> ``(frames, 256, 256, 3)`` uint8, or 4 channels
-        with a straight (not premultiplied) matte when transparent."""
-        channels = 4 if self.picture is None else 3
+        with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are opaque:
+        nothing shows behind them."""
+        channels = 4 if self.picture is None and pictures.shape[1] == 4 else 3
         laid = np.empty((len(pictures), *pictures.shape[2:], channels), np.uint8)
         for frame, picture in zip(laid, pictures, strict=True):  # one at a time stays in the processor's cache
             frame[:] = self._lay_one(picture).mul_(255).round_().to(torch.uint8).movedim(0, -1).cpu().numpy()
         return laid
 
     def _lay_one(self, picture: torch.Tensor) -> torch.Tensor:
-        """``(4, 256, 256)`` in [-1, 1] -> ``(3 or 4, 256, 256)`` in [0, 1]."""
+        """``(3 or 4, 256, 256)`` in [-1, 1] -> ``(3 or 4, 256, 256)`` in [0, 1]."""
+        if len(picture) == 3:
+            return (picture / 2 + 0.5).clamp_(0, 1)
         # What the decoder leaves as faint haze in an empty place is none of the person.
         matte = ((picture[3:] / 2 + 0.5 - HAZE) / (1 - 2 * HAZE)).clamp_(0, 1)
         person = (picture[:3] + matte).div_(2)  # colour times matte: the decoder's is over mid grey

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from ..face.geometry import GeometryMaps
+from ..face.geometry import GeometryMaps, GeometryRenderer
+from ..face.head import ParametricHead
 from ..face.identity import Identity
 from .autoencoder import HeadAutoencoder
 from .blending import BlendingAdapter, decode_reference
@@ -20,7 +21,7 @@ from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
-REFERENCE_STEPS, REFERENCE_GUIDANCE = 16, 2.0
+FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 
 
@@ -58,6 +59,16 @@ class Imaginer:
     blending_adapter: BlendingAdapter
     adapters: tuple[str, ...] = ADAPTERS
 
+    batch = 16
+    """Frames that go through the networks together."""
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        return self.autoencoder.config.latent_channels, 16, 16
+
+    def renderer(self, head: ParametricHead) -> GeometryRenderer:
+        return GeometryRenderer(head)
+
     @property
     def device(self) -> torch.device:
         return next(self.autoencoder.parameters()).device
@@ -79,7 +90,7 @@ class Imaginer:
         identity: Identity,
         geometry: GeometryMaps,
         motion: torch.Tensor,
-        steps: int = REFERENCE_STEPS,
+        steps: int | None = None,
         on_step: Callable[[int, torch.Tensor], None] | None = None,
     ) -> torch.Tensor:
         """Latents ``(1, 16, 16, 16)`` of the person's neutral face: who is imagined is decided here.
@@ -104,7 +115,7 @@ class Imaginer:
             with_words, without = both.float().chunk(2)
             return without + REFERENCE_GUIDANCE * (with_words - without)
 
-        return denoise(estimate, noise, steps, on_step)
+        return denoise(estimate, noise, steps or REFERENCE_STEPS, on_step)
 
     @torch.no_grad()
     def set_scene(self, identity: Identity, latents: torch.Tensor) -> Scene:
@@ -145,7 +156,7 @@ class Imaginer:
 
     @torch.no_grad()
     def imagine(
-        self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = 1
+        self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = FRAME_STEPS
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Some frames of a video.
 
@@ -177,6 +188,13 @@ class Imaginer:
             latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
             pictures = self.autoencoder.decode(latents, lay)
         return pictures.float(), latents.float()
+
+    def imagine_frames(
+        self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """``imagine`` for one batch of maps and motion vectors after the other; ``steps`` None is 1."""
+        for drawn, motion in geometry:
+            yield self.imagine(scene, drawn, motion, steps or FRAME_STEPS)
 
     def _spatial(self, maps: torch.Tensor, motion: torch.Tensor, style: torch.Tensor) -> Residuals | None:
         if "spatial" not in self.adapters:
