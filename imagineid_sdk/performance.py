@@ -33,7 +33,7 @@ class Performance:
         self._head, self._options = head, options
         self._imaginer: Any = imaginer
         self._fitted = head.fit(torch.from_numpy(identity.code))
-        self._renderer = imaginer.renderer(head)
+        self._renderer: Any = imaginer.renderer(head)
         still = FaceMotion(1.0, np.zeros((1, len(ARKIT_ACTIONS)), np.float32), np.zeros((1, 3), np.float32))
         actions, head_pose = torch.from_numpy(still.actions), torch.from_numpy(still.head_pose)
         self._view = self._renderer.reference(head.pose(self._fitted, actions, head_pose))
