@@ -68,7 +68,8 @@ class Wishes:
         gender: "male", "female" or 0 male .. 1 female.
         age: years, 10 to 90.
         hair, eye_color, beard, clothes, glasses: words of ``identity.WORDS``.
-        hair_color, clothes_color, skin: words of ``identity.WORDS``, or a colour: "#rrggbb" or (r, g, b) in 0..255.
+        hair_color, clothes_color, skin: words of ``identity.WORDS``, or any colour: a word of ``identity.COLORS``,
+            "#rrggbb" or (r, g, b) in 0..255.
     """
 
     gender: str | float | None = None

@@ -9,7 +9,7 @@ import pytest
 
 from imagineid_sdk.errors import IdentityFileError, OptionError
 from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.face.identity import WORDS, Identity, age_in_years, age_parameter
+from imagineid_sdk.face.identity import COLORS, WORDS, Identity, age_in_years, age_parameter
 from imagineid_sdk.face.people import Heard, PeoplePrior, Wishes
 from imagineid_sdk.hub import load_component
 
@@ -73,7 +73,8 @@ def test_colours_are_words_or_red_green_blue(cast):
     assert dyed.hair_rgb == (128 / 255, 64 / 255, 192 / 255) and dyed.hair_color in WORDS["hair_color"]
     assert dyed.words()["clothes_color"] == "green" and dyed.words()["skin"] == "very dark"
     assert cast(seed=3, hair_color="red").hair_color == "red"  # a hair colour, not the colour of a fire engine
-    for wish in ({"hair_color": "#12"}, {"skin": "purple"}, {"clothes_color": (300, 0, 0)}):
+    assert cast(seed=3, hair_color="pink").hair_rgb == COLORS["pink"]
+    for wish in ({"hair_color": "#12"}, {"skin": "mauve"}, {"clothes_color": (300, 0, 0)}):
         with pytest.raises(OptionError, match="#rrggbb"):
             cast(**wish)
 
