@@ -51,7 +51,7 @@ def ablate(bench: Bench, speech: Speech) -> list[Row]:
         out = bench.pipe(speech.clip, identity=face_made_without, background=grey)
         results.append((f"reference made without {name}", out))
     frames = np.concatenate(list(_only_warped(bench.pipe, whole.identity, whole.motion)))
-    results.append(("no diffusion: reference latents warped", replace_frames(whole, frames)))
+    results.append(("no diffusion: reference warped", replace_frames(whole, frames)))
     variants = _judge(bench, results, whole)
     if bench.sheets:
         lines = [frames_of(variant.video.frames) for variant in variants]

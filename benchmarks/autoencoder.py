@@ -25,7 +25,7 @@ JUDGE = "EfficientNet-Lite0"
 
 def autoencoder_rows(folder: Path, renders: list[Path], features: ImageFeatures, mesh: FaceMesh) -> list[Row]:
     """PSNR, perceptual distance and sharpness of held-out people after encoding and decoding."""
-    model = HeadAutoencoder.from_pretrained(folder).eval()
+    model = HeadAutoencoder.from_pretrained(folder, low_cpu_mem_usage=False).eval()
     stored = np.concatenate([np.load(path, mmap_mode="r")[::FRAME_STEP] for path in renders])
     wanted = over_grey(stored)
     made, matte = _through(model, stored)
