@@ -42,11 +42,13 @@ def test_streamed_frames_are_those_of_the_whole_clip(pipeline, speech, whole):
     assert apart.mean() < 2.0 and apart.max() < 4.0  # grey levels of 255
 
 
-def test_the_size_of_the_pieces_changes_nothing(pipeline, speech, whole):
+def test_the_size_of_the_pieces_changes_nothing_but_rounding(pipeline, speech, whole):
     short = speech[:9600]
     tiny, _ = streamed(pipeline, short, 160, whole.identity)
     at_once, _ = streamed(pipeline, short, len(short), whole.identity)
-    assert np.array_equal(tiny, at_once)
+    # The pieces decide how many frames go through the networks together, and so how sums are rounded, in bfloat16.
+    apart = np.abs(tiny.astype(int) - at_once)
+    assert apart.mean() < 0.05 and (apart > 1).mean() < 1e-4
 
 
 def test_a_known_face_shows_after_four_tenths_of_a_second(pipeline, speech, whole):
