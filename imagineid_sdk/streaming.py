@@ -47,8 +47,8 @@ class FaceStream:
     A frame comes ``look_ahead`` seconds after its sound at the latest (0.36 by default), the first of an unknown
     person once that person is settled: as soon as the voice is clearly a woman's or a man's, and ``settle`` seconds
     (3) after the beginning at the latest. From then on the person stays; one that was given is there from the
-    beginning. Memory does not grow. The size of the chunks changes nothing but rounding; frames are those of a clip given whole, as
-    far as the look-ahead tells.
+    beginning. Memory does not grow. The size of the chunks changes nothing but rounding; frames are those of a clip
+    given whole, as far as the look-ahead tells.
 
     Attributes:
         identity: who is shown, None until settled.
