@@ -30,9 +30,9 @@ from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.semantic import SemanticAdapter
 from imagineid_sdk.imagining.spatial import SpatialAdapter
 
-PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT = 0.5, 1.0, 0.2, 0.2
-PERSONS, FRAMES = 3, 2
-"""Persons in a batch, and frames of each."""
+PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT = 0.5, 1.0, 0.2, 1.0
+PERSONS, FRAMES, IMAGINED = 3, 2, 12
+"""Persons in a batch, frames of each, and faces that are imagined beside them."""
 ADVERSARIAL_FROM = 0.2
 
 
@@ -105,7 +105,7 @@ def main() -> None:
             picture, wanted = compose(made, background), compose(images, background)
             losses["perceptual"] = perceptual(picture, wanted)
             losses["latents"] = (latents.float() - wanted_latents).square().mean()
-            losses["imagining"] = imagining_loss(base, adapters, persons, count=6)
+            losses["imagining"] = imagining_loss(base, adapters, persons, IMAGINED)
             total = losses["pixels"] + losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
             total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]

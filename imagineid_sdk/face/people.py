@@ -142,6 +142,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (head.code_spread.float().cpu().numpy() @ free)
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
+        words["glasses"] = "none"  # no voice tells, and rims are what the shipped model draws worst: only on request
         identity = Identity(
             code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build,
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
