@@ -95,9 +95,12 @@ def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
     """Frames whose latents are the reference's, moved by the mesh: what the diffusion adds is missing."""
     backdrop = Backdrop.from_option((BACKGROUND,) * 3)
     latents = torch.from_numpy(person.reference).float()[None]
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16_pays(latents.device)):
+    half = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16_pays(latents.device))
+    with half:
         reference = decode_reference(pipe.autoencoder, latents)
-        for drawn, _ in pipe.performance(person).draw(motion):
+    for drawn, _ in pipe.performance(person).draw(motion):
+        with half:
             warped = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow).latents
             lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
-            yield backdrop.lay_behind(pipe.autoencoder.decode(warped, lay).float())
+            pictures = pipe.autoencoder.decode(warped, lay)
+        yield backdrop.lay_behind(pictures.float())

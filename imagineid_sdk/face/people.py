@@ -37,6 +37,9 @@ COLOURED = ("hair_color", "clothes_color", "skin")
 LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 AGE_WIDTH, SEX_WIDTH = 0.11, 0.25
 """Widths of the kernel that picks similar people: of MakeHuman's age parameter and of gender."""
+VOICE_SHARE = 0.85
+"""Share of a head's free variety that the voice decides. Embeddings of one voice have a cosine of 0.9, of two voices
+0.2 (``benchmarks/README.md``): the same voice keeps its head, another gets another."""
 CODE_SPREAD = 0.8
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -137,8 +140,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         dressed = int(np.argmax(noise["clothes"] - distance / 2))
         ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
-        # Half of what is free comes from the voice itself, half from the seed alone.
-        free = (directions @ heard.voice + own) / np.sqrt(2)
+        # What is free comes mostly from the voice itself, and a little from the seed alone.
+        free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
         code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (head.code_spread.float().cpu().numpy() @ free)
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]

@@ -116,9 +116,10 @@ def load_role(role: str, folder: Path, composition: Composition, dtype: torch.dt
 def _load_text_encoder(folder: Path, dtype: torch.dtype | None) -> Any:
     from transformers import CLIPTextModel
 
-    encoder, report = CLIPTextModel.from_pretrained(
+    loaded: Any = CLIPTextModel.from_pretrained(
         folder, dtype=dtype or torch.float32, use_safetensors=True, output_loading_info=True
     )
+    encoder, report = loaded
     # transformers only warns, and fills what is missing with random numbers.
     if missing := report["missing_keys"]:
         raise ValueError(f"its weights lack {sorted(missing)[0]} and {len(missing) - 1} more")
