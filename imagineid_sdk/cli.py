@@ -62,15 +62,18 @@ def generate(options: argparse.Namespace) -> None:
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
     identity = None if options.identity is None else Identity.load(options.identity)
-    wanted: dict[str, Any] = {"identity": identity, **checked_options(options)}
+    # The sound is looked at first: to check the options takes imports of seconds.
     if os.name == "nt" and not to_pipe:  # no second pipe to the encoder there: everything at once
-        output = cast("ImagineIDOutput", load_pipeline(options.model)(open_audio(options.audio), **wanted))
+        audio = open_audio(options.audio)
+        wanted = checked_options(options)
+        output = cast("ImagineIDOutput", load_pipeline(options.model)(audio, identity=identity, **wanted))
         output.save(options.output)
         person = output.identity
     else:
-        with opened_sound(options) as audio:
+        with opened_sound(options) as sound:
             target = sys.stdout.buffer if to_pipe else options.output
-            person = load_pipeline(options.model).write_mp4(audio, target, **wanted)
+            wanted = checked_options(options)
+            person = load_pipeline(options.model).write_mp4(sound, target, identity=identity, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(person.save(options.save_identity))
