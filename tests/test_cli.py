@@ -187,7 +187,10 @@ def test_ctrl_c_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_pa
     command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
     command += ["-o", str(tmp_path / "talk.mp4")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
-        time.sleep(6)  # by then it is at work, and a minute of video takes longer than this
+        deadline = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)  # until it is at work: the unfinished video lies beside the sound
+        time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
         _, message = process.communicate(timeout=60)
     assert process.returncode == 130
