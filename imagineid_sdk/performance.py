@@ -58,8 +58,9 @@ class Performance:
     def draw(self, motion: FaceMotion) -> Iterator[tuple[Any, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive frames, as many as the imaginer takes at once."""
         actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
-        for first in range(0, len(actions), self._imaginer.batch):
-            part = slice(first, first + self._imaginer.batch)
+        together = self._imaginer.batch_of(len(actions))
+        for first in range(0, len(actions), together):
+            part = slice(first, first + together)
             posed = self._head.pose(self._fitted, actions[part], pose[part])
             yield self._renderer.draw(posed, self._view), motion_vector(actions[part], pose[part])
 

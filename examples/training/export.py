@@ -14,6 +14,7 @@ from diffusers import UNet2DConditionModel
 from examples.training.people_dataset import people
 from examples.training.prepare_people import latent_statistics
 from examples.training.train_denoiser import DENOISER
+from examples.training.whole_autoencoder import save_encoder, without_encoder
 from imagineid_sdk.face.identity import NUMBERS, WORDS
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.blending import BlendingAdapter
@@ -45,18 +46,10 @@ def main() -> None:
         if name == "autoencoder":
             latent_statistics(module, people(options.people))
             module.save_pretrained(options.run / "model")  # with the encoder, for prepare_people
+            save_encoder(module)
             module = without_encoder(module)
         module.half().save_pretrained(options.out / name)
     write_index(options.out)
-
-
-def without_encoder(model: HeadAutoencoder) -> HeadAutoencoder:
-    """What imagining needs of the autoencoder."""
-    settings = {name: value for name, value in model.config.items() if not name.startswith("_")}
-    shipped = HeadAutoencoder(**{**settings, "with_encoder": False})
-    kept = shipped.state_dict()
-    shipped.load_state_dict({name: value for name, value in model.state_dict().items() if name in kept})
-    return shipped
 
 
 def write_index(folder: Path) -> None:

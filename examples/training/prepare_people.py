@@ -1,4 +1,4 @@
-"""Between autoencoder and denoiser: geometry maps, latents and descriptions of every rendered frame, once.
+"""Between autoencoder and denoiser: geometry maps, latents, what counts in them, and descriptions, once.
 
 python -m examples.training.prepare_people maps --people DIR --codes .train/codes.npz --out .train/prepared
 python -m examples.training.prepare_people latents --people DIR --autoencoder DIR --out .train/prepared
@@ -18,11 +18,23 @@ from tqdm import tqdm
 
 from examples.training.describe_people import describe
 from examples.training.people_dataset import Person, people, to_images
+from examples.training.whole_autoencoder import with_encoder
 from imagineid_sdk.face.geometry import GeometryRenderer
 from imagineid_sdk.face.head import ParametricHead
 from imagineid_sdk.face.identity import Identity
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.spatial import motion_vector
+
+SHIPPED = Path("imagineid_sdk/weights/tiny")
+REGION_WEIGHT = torch.tensor([0.4, 1.0, 4.0, 4.0, 12.0, 6.0, 1.0, 0.6])
+"""How much a region of ``people_dataset`` counts in latents: an eye or a brow is two cells of 256, and a face whose two
+don't match is the first thing that anybody sees."""
+
+
+def cell_weights(segmentation: torch.Tensor) -> torch.Tensor:
+    """Segmentation ``(frames, 256, 256)`` -> how much each latent counts ``(frames, 1, 16, 16)``, 1 on average."""
+    weights = F.avg_pool2d(REGION_WEIGHT[segmentation.long()][:, None], 16)
+    return weights / weights.mean((2, 3), keepdim=True)
 
 
 def draw_maps(head: ParametricHead, person: Person, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +68,11 @@ class Prepared:
     def latents(self) -> np.ndarray:
         """``(frames, 16, 16, 16)`` float16, unit variance."""
         return np.load(self.folder / f"{self.person.path.stem}.latents.npy")
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """How much each latent counts, ``(frames, 1, 16, 16)`` float16."""
+        return np.load(self.folder / f"{self.person.path.stem}.weights.npy")
 
     @cached_property
     def motion(self) -> torch.Tensor:
@@ -93,8 +110,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("maps", "latents"))
     parser.add_argument("--people", type=Path, required=True)
-    parser.add_argument("--head", type=Path, default=Path("imagineid_sdk/weights/tiny/head"))
-    parser.add_argument("--autoencoder", type=Path, default=Path(".train/autoencoder/model"))
+    parser.add_argument("--head", type=Path, default=SHIPPED / "head")
+    parser.add_argument("--autoencoder", type=Path, help="with its encoder; the shipped one where none is given")
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--frames", type=int, default=36, help="of each person")
@@ -111,12 +128,16 @@ def main() -> None:
                 np.save(options.out / f"{person.path.stem}.flow.npy", flow)
                 np.save(target, maps)
         return
-    model = HeadAutoencoder.from_pretrained(options.autoencoder).to(memory_format=torch.channels_last)
+    trained = options.autoencoder
+    model = HeadAutoencoder.from_pretrained(trained) if trained else with_encoder(SHIPPED / "autoencoder")
+    model.to(memory_format=torch.channels_last)
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             pictures = np.array(person.pictures[: options.frames])
-            images = to_images(pictures)[0].contiguous(memory_format=torch.channels_last)
+            images, segmentation = to_images(pictures)
+            images = images.contiguous(memory_format=torch.channels_last)
             latents = torch.cat([model.encode(part) for part in images.split(12)])
+        np.save(options.out / f"{person.path.stem}.weights.npy", cell_weights(segmentation).half().numpy())
         np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 
 from examples.training.checkpoints import Run
+from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_denoiser import noisy, word_indices
 from imagineid_sdk.face.identity import NUMBERS
@@ -59,50 +61,72 @@ class Base:
         return [parameter.clone() for module in modules for parameter in module.parameters()]
 
 
-def draw_batch(persons: list[Prepared], size: int, resting: float = 0.0):
-    """Frames of people, with the share ``resting`` of first frames, which is what a reference looks like."""
-    chosen = random.choices(persons, k=size)
-    frames = [0 if random.random() < resting else random.randrange(len(person.latents)) for person in chosen]
-    geometry = [person.geometry([frame]) for person, frame in zip(chosen, frames, strict=True)]
-    latents = torch.stack([torch.from_numpy(p.latents[f]).float() for p, f in zip(chosen, frames, strict=True)])
-    motion = torch.stack([p.motion[f] for p, f in zip(chosen, frames, strict=True)])
-    return chosen, latents, torch.cat([m for m, _ in geometry]), torch.cat([f for _, f in geometry]), motion
+@dataclass(frozen=True)
+class Batch:
+    """Some frames of some people: ``latents`` and how much each counts, geometry and motion as `Imaginer` gets them."""
+
+    people: list[Prepared]
+    frames: list[int]
+    latents: torch.Tensor
+    weights: torch.Tensor
+    maps: torch.Tensor
+    flow: torch.Tensor
+    motion: torch.Tensor
+
+    @classmethod
+    def draw(cls, persons: list[Prepared], size: int, resting: float = 0.0) -> Batch:
+        """Random frames, with the share ``resting`` of first frames, which is what a reference looks like."""
+        chosen = random.choices(persons, k=size)
+        frames = [0 if random.random() < resting else random.randrange(len(person.latents)) for person in chosen]
+        pairs = list(zip(chosen, frames, strict=True))
+        maps, flow = zip(*(person.geometry([frame]) for person, frame in pairs), strict=True)
+        latents = torch.stack([torch.from_numpy(person.latents[frame]).float() for person, frame in pairs])
+        weights = torch.stack([torch.from_numpy(person.weights[frame]).float() for person, frame in pairs])
+        motion = torch.stack([person.motion[frame] for person, frame in pairs])
+        return cls(chosen, frames, latents, weights, torch.cat(maps), torch.cat(flow), motion)
 
 
 def person_vectors(persons: list[Prepared]) -> torch.Tensor:
     return torch.stack([describe_person(person.identity) for person in persons])
 
 
-def imagining_loss(base: Base, adapters: dict, persons: list[Prepared], count: int) -> torch.Tensor:
-    """To imagine ``count`` frames from words, person and geometry alone, at a random time, as a reference is made."""
-    chosen, latents, maps, _, motion = draw_batch(persons, count, RESTING)
-    noise, time = torch.randn_like(latents), torch.randn(count).add(0.5).sigmoid()
+def imagine(base: Base, adapters: dict, batch: Batch, time: torch.Tensor) -> torch.Tensor:
+    """Estimate of the clean latents from words, person and geometry alone, as a reference is made."""
     # Guidance compares with a prompt that says nothing, so some prompts say nothing.
-    kept = (torch.rand(count) > FORGET_PERSON).float()
+    kept = (torch.rand(len(time)) > FORGET_PERSON).float()
     indices = [
-        word_indices(base.words, who) if keep else base.words.index({}) for who, keep in zip(chosen, kept, strict=True)
+        word_indices(base.words, who) if keep else base.words.index({})
+        for who, keep in zip(batch.people, kept, strict=True)
     ]
-    person = adapters["semantic_adapter"](person_vectors(chosen))
+    person = adapters["semantic_adapter"](person_vectors(batch.people))
     tokens = torch.cat([base.words(torch.tensor(indices)), person.tokens * kept[:, None, None]], dim=1)
-    spatial = adapters["spatial_adapter"](maps, motion, person.style * kept[:, None])
-    estimate = denoise_once(base.denoiser, noisy(latents, noise, time), time, tokens, spatial)
-    error = (estimate.float() - latents).square().mean((1, 2, 3))
+    spatial = adapters["spatial_adapter"](batch.maps, batch.motion, person.style * kept[:, None])
+    mixed = noisy(batch.latents, torch.randn_like(batch.latents), time)
+    return denoise_once(base.denoiser, mixed, time, tokens, spatial)
+
+
+def imagining_loss(base: Base, adapters: dict, persons: list[Prepared], count: int) -> torch.Tensor:
+    """To imagine ``count`` frames at a random time."""
+    batch, time = Batch.draw(persons, count, RESTING), torch.randn(count).add(0.5).sigmoid()
+    estimate = imagine(base, adapters, batch, time)
+    error = ((estimate.float() - batch.latents).square() * batch.weights).mean((1, 2, 3))
     # In the velocity's own weighting early times would rule; the clamp keeps them from it.
     return (error / time.clamp_min(0.3).square()).mean()
 
 
 def carrying_loss(base: Base, adapters: dict, persons: list[Prepared], count: int) -> dict[str, torch.Tensor]:
     """To make ``count`` frames from their persons' own references, mostly in one step from noise."""
-    chosen, latents, maps, flow, motion = draw_batch(persons, count)
-    noise = torch.randn_like(latents)
+    batch = Batch.draw(persons, count)
     time = torch.where(torch.rand(count) < ONE_STEP, 1.0, 0.2 + 0.8 * torch.rand(count))
-    words = torch.tensor([word_indices(base.words, who) for who in chosen])
-    person = adapters["semantic_adapter"](person_vectors(chosen))
+    words = torch.tensor([word_indices(base.words, who) for who in batch.people])
+    person = adapters["semantic_adapter"](person_vectors(batch.people))
     tokens = torch.cat([base.words(words), person.tokens], dim=1)
-    spatial = adapters["spatial_adapter"](maps, motion, person.style)
-    blend = adapters["blending_adapter"].latent_blend(base.reference(chosen), maps, flow)
-    estimate = denoise_once(base.denoiser, noisy(latents, noise, time), time, tokens, spatial, blend)
-    return {"video": (estimate.float() - latents).square().mean(), "mask": blend.mask.detach().mean()}
+    spatial = adapters["spatial_adapter"](batch.maps, batch.motion, person.style)
+    blend = adapters["blending_adapter"].latent_blend(base.reference(batch.people), batch.maps, batch.flow)
+    mixed = noisy(batch.latents, torch.randn_like(batch.latents), time)
+    estimate = denoise_once(base.denoiser, mixed, time, tokens, spatial, blend)
+    error = (estimate.float() - batch.latents).square() * batch.weights
+    return {"video": error.mean(), "mask": blend.mask.detach().mean()}
 
 
 def main() -> None:
@@ -111,7 +135,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, default=Path("imagineid_sdk/weights/tiny"))
     parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
-    parser.add_argument("--start", type=Path, help="a model whose spatial and blending adapters to start from")
+    parser.add_argument("--start", type=Path, help="a model whose adapters to start from")
     parser.add_argument("--out", type=Path, default=Path(".train/adapters"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=24)
@@ -128,11 +152,11 @@ def main() -> None:
         "spatial_adapter": SpatialAdapter().to(memory_format=torch.channels_last),
         "blending_adapter": BlendingAdapter().to(memory_format=torch.channels_last),
     }
-    for name in ("spatial_adapter", "blending_adapter") if options.start else ():
+    for name in adapters if options.start else ():
         started = type(adapters[name]).from_pretrained(options.start / name).float()
         adapters[name].load_state_dict(started.state_dict())
     parameters = [p for name, adapter in adapters.items() for p in adapter.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, adapters, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)

@@ -26,7 +26,7 @@ KL_WEIGHT, GRADIENT_WEIGHT, PERCEPTUAL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 1.0, 
 COLOUR_WEIGHT, ADVERSARIAL_WEIGHT, FEATURES_WEIGHT = 2.0, 0.08, 4.0
 NOISE = 0.15
 """Largest deviation of the noise that the finished latents get, so that the decoder forgives."""
-ENCODER_ALONE, DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.1, 0.35, 0.4, 0.5
+ENCODER_ALONE, DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.3, 0.4, 0.55
 """Shares of the training time: until which a given decoder waits, from which the discriminator learns, from which it
 counts, and from which the latents stay as they are and only the decoder learns."""
 

@@ -9,11 +9,11 @@ import argparse
 import random
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
 from examples.training.checkpoints import Run
+from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
 from imagineid_sdk.face.identity import WORDS
 from imagineid_sdk.imagining.semantic import WordEmbedder
@@ -45,9 +45,10 @@ def word_indices(words: WordEmbedder, person: Prepared) -> list[int]:
     return words.index({slot: None if random.random() < FORGET_WORD else word for slot, word in described.items()})
 
 
-def random_latents(person: Prepared) -> np.ndarray:
-    """Of any frame; of the resting face, which references show, more often."""
-    return person.latents[0] if random.random() < RESTING else random.choice(person.latents)
+def random_frame(person: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents and their weights, of any frame; of the resting face, which references show, more often."""
+    frame = 0 if random.random() < RESTING else random.randrange(len(person.latents))
+    return torch.from_numpy(person.latents[frame]).float(), torch.from_numpy(person.weights[frame]).float()
 
 
 def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
@@ -82,7 +83,7 @@ def main() -> None:
     if options.start:
         start_from(options.start, denoiser, words)
     parameters = [*denoiser.parameters(), *words.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimizer = Muon(denoiser.parameters(), words.parameters(), lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, {"denoiser": denoiser, "words": words}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
@@ -90,18 +91,19 @@ def main() -> None:
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         chosen = random.choices(persons, k=options.batch)
-        latents = torch.stack([torch.from_numpy(random_latents(person)).float() for person in chosen])
+        latents, weights = map(torch.stack, zip(*(random_frame(person) for person in chosen), strict=True))
         tokens = words(torch.tensor([word_indices(words, person) for person in chosen]))
         noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.7).sigmoid()
         mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             velocity = denoiser(mixed, time * 1000, tokens).sample
-        loss = (velocity.float() - (noise - latents)).square().mean()
+        error = (velocity.float() - (noise - latents)).square()
+        loss = (error * weights).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        run.after_step({"velocity": loss.detach()})
+        run.after_step({"velocity": error.detach().mean(), "weighted": loss.detach()})
     run.save()
 
 

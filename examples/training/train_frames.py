@@ -4,8 +4,8 @@
 
 A frame is made as a video makes it: one step from noise, the reference laid in under the masks, decoded. What the
 latents' squared error leaves soft (lips, teeth, lids, iris) is asked for here by the eye's own measures: differences
-of pixels, an ImageNet network's features and a patch discriminator. A part of each batch goes on learning to imagine
-references, so that the adapters that both share forget nothing. Asserts at its end that the base is bit-identical.
+of pixels, an ImageNet network's features and a patch discriminator. References are learned beside them: in pixels
+where the noise leaves little open, in latents at any time. Asserts at its end that the base is bit-identical.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from examples.training.checkpoints import Run
 from examples.training.people_dataset import REGION_WEIGHT, to_images
 from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import Prepared, prepared
-from examples.training.train_adapters import Base, imagining_loss
+from examples.training.train_adapters import RESTING, Base, Batch, imagine, imagining_loss
 from examples.training.train_autoencoder import ADVERSARIAL_WEIGHT, FEATURES_WEIGHT, reconstruction_loss
 from imagineid_sdk.imagining.autoencoder import compose
 from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
@@ -31,8 +31,10 @@ from imagineid_sdk.imagining.semantic import SemanticAdapter
 from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT = 0.5, 1.0, 0.2, 1.0
-PERSONS, FRAMES, IMAGINED = 3, 2, 12
-"""Persons in a batch, frames of each, and faces that are imagined beside them."""
+PERSONS, FRAMES, SHOWN, IMAGINED = 3, 2, 3, 8
+"""Persons in a batch, frames of each, and faces that are imagined beside them, in pixels and in latents."""
+SHOWN_UNTIL = 0.75
+"""Time up to which an estimate of the clean latents is a picture already."""
 ADVERSARIAL_FROM = 0.2
 
 
@@ -52,6 +54,12 @@ def imagined_frames(base: Base, adapters: dict, persons: list[Prepared], frames:
     spatial = adapters["spatial_adapter"](maps, motion, semantics.style[repeats])
     latents = denoise_once(base.denoiser, noise, torch.ones(len(repeats)), tokens, spatial, blend)
     return base.autoencoder.decode(latents, adapters["blending_adapter"].decoder_blend(reference, maps, flow)), latents
+
+
+def imagined_faces(base: Base, adapters: dict, batch: Batch) -> torch.Tensor:
+    """Pictures of faces that are nearly there, as the last steps towards a reference see them."""
+    time = 0.1 + (SHOWN_UNTIL - 0.1) * torch.rand(len(batch.people))
+    return base.autoencoder.decode(imagine(base, adapters, batch, time))
 
 
 def main() -> None:
@@ -94,13 +102,17 @@ def main() -> None:
         chosen = random.sample(persons, PERSONS)
         frames = [random.sample(range(1, len(person.latents)), FRAMES) for person in chosen]
         pairs = list(zip(chosen, frames, strict=True))
-        images, segmentation = to_images(np.concatenate([person.person.pictures[f] for person, f in pairs]))
+        faces = Batch.draw(persons, SHOWN, RESTING)
+        pictures = [person.person.pictures[f] for person, f in pairs]
+        pictures += [person.person.pictures[[f]] for person, f in zip(faces.people, faces.frames, strict=True)]
+        images, segmentation = to_images(np.concatenate(pictures))
         images = images.contiguous(memory_format=torch.channels_last)
         wanted_latents = torch.from_numpy(np.concatenate([person.latents[f] for person, f in pairs])).float()
         maps, flow = (torch.cat(part) for part in zip(*(person.geometry(f) for person, f in pairs), strict=True))
         background = torch.rand(len(images), 3, 1, 1)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made, latents = imagined_frames(base, adapters, chosen, frames, maps, flow)
+            made = torch.cat([made, imagined_faces(base, adapters, faces)])
             losses = reconstruction_loss(made, images, REGION_WEIGHT[segmentation.long()][:, None])
             picture, wanted = compose(made, background), compose(images, background)
             losses["perceptual"] = perceptual(picture, wanted)

@@ -60,6 +60,8 @@ class Identity:
         hair, hair_color, eye_color, beard, clothes, glasses: words of ``WORDS``.
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
+        traits: ``(97,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the head
+            and the noise that the face is imagined from. None leaves that noise to the seed alone.
         reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
     """
 
@@ -78,6 +80,7 @@ class Identity:
     clothes_rgb: tuple[float, float, float]
     seed: int
     glasses: str = "none"
+    traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
@@ -110,9 +113,11 @@ class Identity:
 
         path = Path(path)
         tensors = {"code": self.code.astype(np.float32)}
+        if self.traits is not None:
+            tensors["traits"] = self.traits.astype(np.float32)
         if self.reference is not None:
             tensors["reference"] = self.reference.astype(np.float16)
-        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "reference")}
+        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference")}
         content = save(tensors, metadata={"format": "imagineid-identity-1", "identity": json.dumps(fields)})
         if not path.parent.is_dir():
             raise IdentityFileError(f"Cannot save the identity to {path}: the folder {path.parent} does not exist.")
@@ -147,7 +152,7 @@ class Identity:
             ) from error
         for name in ("ancestry", "hair_rgb", "skin_rgb", "clothes_rgb"):
             fields[name] = tuple(fields[name])
-        return cls(code=tensors["code"], reference=tensors.get("reference"), **fields)
+        return cls(code=tensors["code"], traits=tensors.get("traits"), reference=tensors.get("reference"), **fields)
 
     def without_face(self) -> Identity:
         """The same person before the face was made."""

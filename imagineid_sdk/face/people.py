@@ -38,8 +38,11 @@ LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 AGE_WIDTH, SEX_WIDTH = 0.11, 0.25
 """Widths of the kernel that picks similar people: of MakeHuman's age parameter and of gender."""
 VOICE_SHARE = 0.85
-"""Share of a head's free variety that the voice decides. Embeddings of one voice have a cosine of 0.9, of two voices
-0.2 (``benchmarks/README.md``): the same voice keeps its head, another gets another."""
+"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, the shade of
+the hair. Embeddings of one voice have a cosine of 0.9, of two voices 0.2 (``benchmarks/README.md``). All of it is
+continuous in the voice, so that 0.9 leaves the person the same; what comes in words would flip, and is the seed's."""
+HAIR_SHADES = 0.45
+"""Doublings of the hair's brightness for one standard deviation of the voice."""
 CODE_SPREAD = 0.8
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -123,8 +126,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         coin, sex, age_noise, build_noise = random.uniform(), random.uniform(), random.normal(), random.normal()
         noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
         codes = len(head.code_spread)
-        directions = random.normal(size=(codes, len(heard.voice)))
-        own = random.normal(size=codes)
+        directions = random.normal(size=(codes + 1, len(heard.voice)))
+        own = random.normal(size=codes + 1)
 
         female = _female(heard.gender, wishes.gender, coin)
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
@@ -142,15 +145,17 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
         # What is free comes mostly from the voice itself, and a little from the seed alone.
         free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
-        code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (head.code_spread.float().cpu().numpy() @ free)
+        spread = head.code_spread.float().cpu().numpy()
+        code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (spread @ free[:codes])
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
         words["glasses"] = "none"  # no voice tells, and rims are what the shipped model draws worst: only on request
         identity = Identity(
             code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build,
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
-            clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
+            clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed, traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
+        identity = self._shaded(identity, float(free[codes]))
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -167,19 +172,30 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         return replace(identity, **changes) if changes else identity
 
+    def _shaded(self, identity: Identity, trait: float) -> Identity:
+        """The same person with lighter or darker hair of the same hue."""
+        hair = np.array(identity.hair_rgb)
+        factor = 2 ** (HAIR_SHADES * np.clip(trait, -2, 2))
+        hair = hair * np.clip(factor, 0.08 / hair.max(), max(1.0, 0.85 / hair.max()))
+        return replace(identity, hair_rgb=_triple(hair), hair_color=self._hair_word(_triple(hair)))
+
     def _hair_colour(self, wish: str | RGB) -> dict[str, Any]:
         """The word and the colour of hair, each following from the other."""
         if isinstance(wish, str) and wish in HAIR_COLORS:
             return {"hair_color": wish, "hair_rgb": self._typical("hair_color", wish, 0)}
         colour = read_colour(wish)
         assert colour is not None  # Wishes has checked it
+        return {"hair_color": self._hair_word(colour), "hair_rgb": colour}
+
+    def _hair_word(self, colour: tuple[float, float, float]) -> str:
+        """The word whose usual colour comes nearest."""
         present = {HAIR_COLORS[int(index)] for index in self.looks[:, LOOKS.index("hair_color")].unique()}
 
         def distance(word: str) -> float:
             typical = self._typical("hair_color", word, 0)
             return sum((a - b) ** 2 for a, b in zip(typical, colour, strict=True))
 
-        return {"hair_color": min(sorted(present), key=distance), "hair_rgb": colour}
+        return min(sorted(present), key=distance)
 
     def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
         chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)

@@ -17,12 +17,16 @@ from .blending import BlendingAdapter, decode_reference
 from .borrowing import BorrowedTexture
 from .denoising import add_residuals, clean_estimate, denoise, denoise_once, describe_person
 from .first_step import FirstStep, begin
+from .lanes import count_lanes, side_by_side
+from .noise import person_noise
 from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
+MOST_TOGETHER = 8
+"""Frames in a batch: fewer waste time between layers, more don't stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ class Imaginer:
     blending_adapter: BlendingAdapter
     adapters: tuple[str, ...] = ADAPTERS
 
-    batch = 16
-    """Frames that go through the networks together."""
+    def batch_of(self, frames: int) -> int:
+        """How many of so many frames go through the networks together."""
+        return max(1, min(MOST_TOGETHER, -(-frames // self._lanes)))
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -96,13 +101,11 @@ class Imaginer:
         """Latents ``(1, 16, 16, 16)`` of the person's neutral face: who is imagined is decided here.
 
         Args:
-            identity: sampled person; its seed draws the noise.
+            identity: sampled person; its seed and traits draw the noise.
             geometry: one frame of maps of the neutral head.
             motion: ``(1, 55)``, see ``motion_vector``.
         """
-        generator = torch.Generator().manual_seed(identity.seed)
-        channels = self.autoencoder.config.latent_channels
-        noise = torch.randn(1, channels, 16, 16, generator=generator).to(self.device)
+        noise = person_noise(identity, self.latent_shape).to(self.device)
         # Guidance: away from what the model would imagine of nobody in particular.
         given, nobody = self.semantics(identity), self.semantics(None)
         tokens, style = torch.cat([given.tokens, nobody.tokens]), torch.cat([given.style, nobody.style])
@@ -193,8 +196,16 @@ class Imaginer:
         self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """``imagine`` for one batch of maps and motion vectors after the other; ``steps`` None is 1."""
-        for drawn, motion in geometry:
-            yield self.imagine(scene, drawn, motion, steps or FRAME_STEPS)
+
+        def work(batch: tuple[GeometryMaps, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.imagine(scene, *batch, steps or FRAME_STEPS)
+
+        return side_by_side(work, geometry, self._lanes)
+
+    @property
+    def _lanes(self) -> int:
+        hooked = any(hasattr(network, "_hf_hook") for network in (self.autoencoder, self.denoiser))
+        return 1 if hooked or self.device.type != "cpu" else count_lanes()
 
     def _spatial(self, maps: torch.Tensor, motion: torch.Tensor, style: torch.Tensor) -> Residuals | None:
         if "spatial" not in self.adapters:

@@ -36,6 +36,7 @@ def test_a_saved_identity_comes_back_whole(cast, tmp_path):
     assert loaded.words() == person.words()
     assert loaded.seed == person.seed and loaded.ancestry == person.ancestry
     assert np.array_equal(loaded.code, person.code) and np.array_equal(loaded.reference, person.reference)
+    assert np.array_equal(loaded.traits, person.traits)
 
 
 def test_a_file_that_is_no_identity_says_so(tmp_path):
@@ -59,6 +60,14 @@ def test_the_same_seed_casts_the_same_person_for_nearly_the_same_voice(cast):
     again = cast(replace(WOMAN, voice=near / np.linalg.norm(near), age=36.0), 5)
     assert again.hair == cast(WOMAN, 5).hair
     assert np.linalg.norm(again.code - cast(WOMAN, 5).code) < 0.2 * np.linalg.norm(cast(WOMAN, 5).code)
+
+
+def test_another_voice_of_the_same_sex_is_another_person(cast):
+    own, other = cast(WOMAN, 5), cast(replace(WOMAN, voice=unit(2)), 5)
+    alike = own.traits @ other.traits / np.linalg.norm(own.traits) / np.linalg.norm(other.traits)
+    assert alike < 0.5
+    # Ancestry and the colour of skin are never taken from a voice.
+    assert own.ancestry == other.ancestry and own.skin_rgb == other.skin_rgb
 
 
 def test_editing_one_attribute_leaves_the_others(cast):

@@ -17,6 +17,7 @@ import torch
 from ...errors import OptionError
 from ...face.head import ParametricHead
 from ...face.identity import COLORS, Identity
+from ..noise import person_noise
 from .curves import CurveRenderer, FaceCurves
 from .denoising import Known, Networks, denoise_window, without_motion
 from .prompt import NEGATIVE, describe, encode, pseudo_words
@@ -56,15 +57,16 @@ class FullImaginer:
     device: torch.device
     background: Any = None
 
-    batch = WINDOW - 1 - OVERLAP
-    """New frames in one window."""
-
     def __post_init__(self) -> None:
         if self.background is not None and self.background not in COLORS:
             raise OptionError(
                 f"background={self.background!r} can't be used at full scale, where the base model paints it. Give a "
                 f"colour word ({', '.join(COLORS)}), or nothing."
             )
+
+    def batch_of(self, frames: int) -> int:
+        """New frames in one window, however many are to come."""
+        return WINDOW - 1 - OVERLAP
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -103,7 +105,7 @@ class FullImaginer:
             motion: not needed here: the curves say it all.
         """
         text = torch.cat([self.semantics(identity), encode(self.tokenizer, self.text_encoder, NEGATIVE, "", None)])
-        noise = _noise(1, self.latent_shape, torch.Generator().manual_seed(identity.seed)).to(self.device)
+        noise = person_noise(identity, self.latent_shape).to(self.device)
         curves = geometry.pictures.to(self.device)
         # The base was trained with another noise schedule than the motion module.
         plain = type(self.scheduler).from_config(
