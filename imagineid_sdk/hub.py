@@ -185,6 +185,25 @@ def _list_repository(repo: str, commit: str, options: HubOptions, present: list[
 
 # --- from files to networks -------------------------------------------------------------------------------------------
 
+ALIGNMENT = 64
+"""Bytes that torch's own tensors begin at multiples of."""
+
+
+def align(components: Iterable[Any]) -> None:
+    """Give the networks among ``components`` tensors of their own for those that are views into a mapped file.
+
+    They begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
+    no longer make the same frames.
+    """
+    from torch import nn
+
+    for network in components:
+        if isinstance(network, nn.Module):
+            for tensor in (*network.parameters(), *network.buffers()):
+                if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
+                    tensor.data = tensor.data.clone()
+
+
 @contextmanager
 def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
     """diffusers' errors while the files of a model are read -> errors that say what to do."""
