@@ -9,13 +9,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
 from .download import PICKLES, HubOptions, fetch, pickle_refused, typed_hub_errors
-from .errors import HubError, ModelError, WeightsError
+from .errors import HubError, MissingExtraError, ModelError, WeightsError
 
 EMBEDDED = ("tiny",)
 """Models inside the package."""
@@ -72,6 +73,7 @@ def fetch_model(repo: str, options: HubOptions) -> Path:
 
     Raises:
         HubError: repository, revision, file or variant can't be had.
+        MissingExtraError: it needs packages that are not installed; then no weights are fetched.
         ModelError: the repository holds something else.
         WeightsError: it holds pickles, or a file arrived damaged.
     """
@@ -86,7 +88,7 @@ def fetch_model(repo: str, options: HubOptions) -> Path:
 
 
 def check_folder(folder: Path, variant: str | None) -> None:
-    """Raise if a local folder lacks a component or holds pickles instead of safetensors."""
+    """Raise if a local folder lacks a component, holds pickles instead of safetensors, or needs a missing package."""
     needed_files(_files_in(folder), component_names(folder / INDEX, folder), variant, folder)
 
 
@@ -94,6 +96,7 @@ def component_names(index: Path, place: str | Path) -> list[str]:
     """Names of the components that a model_index.json lists.
 
     Raises:
+        MissingExtraError: some are of transformers, which is not installed.
         ModelError: it is not the index of an ImagineID pipeline.
     """
     try:
@@ -106,7 +109,15 @@ def component_names(index: Path, place: str | Path) -> list[str]:
             f"{place} holds a {kind}, not an ImagineIDPipeline. To build a face from Stable Diffusion's parts, use "
             "ImagineIDPipeline.from_pretrained('sd15'), with denoiser=... for another base model."
         )
-    return [name for name, entry in listed.items() if isinstance(entry, list) and entry[0] is not None]
+    libraries = {name: entry[0] for name, entry in listed.items() if isinstance(entry, list) and entry[0] is not None}
+    if "transformers" in libraries.values():
+        require_transformers(f"The model {str(place)!r}")
+    return list(libraries)
+
+
+def require_transformers(feature: str) -> None:
+    if find_spec("transformers") is None:
+        raise MissingExtraError(feature, "sd15")
 
 
 def needed_files(available: Iterable[str], components: list[str], variant: str | None, place: str | Path) -> list[str]:
@@ -173,6 +184,24 @@ def _list_repository(repo: str, commit: str, options: HubOptions, present: list[
 
 
 # --- from files to networks -------------------------------------------------------------------------------------------
+
+ALIGNMENT = 64
+"""Bytes that torch's own tensors begin at multiples of."""
+
+
+def align(components: Iterable[Any]) -> None:
+    """Give the networks among ``components`` tensors of their own for those that are views into a mapped file.
+
+    They begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
+    no longer make the same frames.
+    """
+    from torch import nn
+
+    for network in components:
+        if isinstance(network, nn.Module):
+            for tensor in (*network.parameters(), *network.buffers()):
+                if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
+                    tensor.data = tensor.data.clone()
 
 
 @contextmanager

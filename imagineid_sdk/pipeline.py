@@ -28,7 +28,7 @@ from .face.head import ParametricHead
 from .face.identity import Identity
 from .face.motion import animate
 from .face.people import Heard, PeoplePrior
-from .hub import check_folder, embedded_model, fetch_model, resolve, typed_load_errors
+from .hub import align, check_folder, embedded_model, fetch_model, resolve, typed_load_errors
 from .imagining.full.imaginer import FullImaginer
 from .imagining.full.loading import load_composition
 from .imagining.imaginer import Imaginer
@@ -86,6 +86,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         for module in (autoencoder, denoiser, spatial_adapter, blending_adapter):
             if module is not None:
                 module.to(memory_format=torch.channels_last)
+        align(self.components.values())
 
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str] | None = None, **options: Any) -> ImagineIDPipeline:

@@ -64,6 +64,16 @@ def test_other_codes_are_other_heads(head):
     assert 1.5 < 256 * float(torch.stack(moved).mean()) < 15
 
 
+def test_the_mesh_does_not_depend_on_the_callers_autocast(head):
+    code = torch.randn(head.config.num_identity_codes, generator=torch.Generator().manual_seed(5))
+    phenotype = torch.rand(head.config.num_phenotype_features, generator=torch.Generator().manual_seed(6))
+    outside, mean = posed(head, (14.0, -6.0, 3.0), code, jawOpen=0.7, eyeLookInLeft=0.5), head.mean_code(phenotype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = posed(head, (14.0, -6.0, 3.0), code, jawOpen=0.7, eyeLookInLeft=0.5)
+        assert torch.equal(head.mean_code(phenotype), mean)
+    assert torch.equal(inside.vertices, outside.vertices) and torch.equal(inside.screen, outside.screen)
+
+
 def test_rotations_survive_the_trip_through_their_vector():
     turn = rotation(torch.tensor([[12.0, -7.0, 5.0], [0.0, 0.0, 0.0]]))
     from imagineid_sdk.face.head import skew

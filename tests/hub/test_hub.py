@@ -12,7 +12,7 @@ import pytest
 
 from imagineid_sdk import ImagineIDPipeline
 from imagineid_sdk.download import HubOptions, fetch
-from imagineid_sdk.errors import HubError, ModelError, OptionError, WeightsError
+from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, OptionError, WeightsError
 from imagineid_sdk.hub import fetch_model
 from tests.hub.loopback import LoopbackHub, commit_of
 
@@ -150,6 +150,19 @@ def test_a_repository_of_something_else(face, small_model):
     face.publish(REPO, {"README.md": b"nothing"})
     with pytest.raises(HubError, match=f"{REPO}.*no file model_index.json"):
         load()
+
+
+def test_a_model_that_needs_an_extra_names_the_command_that_installs_it(face, small_model, tmp_path, monkeypatch):
+    """Stable Diffusion's text encoder and tokenizer are classes of transformers."""
+    monkeypatch.setattr("imagineid_sdk.hub.find_spec", lambda name: None)
+    index = json.loads(small_model["model_index.json"]) | {"text_encoder": ["transformers", "CLIPTextModel"]}
+    face.publish(REPO, small_model | {"model_index.json": json.dumps(index).encode()})
+    with pytest.raises(MissingExtraError, match=rf"{REPO}.*pip install 'imagineid-sdk\[sd15\]'"):
+        load()
+    assert not face.asked_for(WEIGHTS)
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(MissingExtraError, match=rf"{tmp_path}.*pip install 'imagineid-sdk\[sd15\]'"):
+        ImagineIDPipeline.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["diffusion_pytorch_model.bin", "model.ckpt", "model.pt"])

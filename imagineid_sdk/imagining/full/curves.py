@@ -1,7 +1,7 @@
 """Geometry at full scale: the face curves that the ControlNet for MediaPipe faces reads, drawn from our own mesh.
 
-No face is detected anywhere: every point of MediaPipe's curves is a fixed vertex of the mesh (curves.json, chosen by
-``examples/training/fit_curves.py``: where it lies on the mean head at rest and with the jaw open).
+No face is detected anywhere: every point of MediaPipe's curves is a fixed mixture of vertices of the mesh (curves.json,
+fitted by ``examples/training/fit_curves.py``).
 Colours, order and widths are those of the annotator that the ControlNet was trained with (huggingface/controlnet_aux,
 mediapipe_face_common.py; Apache-2.0).
 """
@@ -9,6 +9,7 @@ mediapipe_face_common.py; Apache-2.0).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -46,8 +47,15 @@ PUPILS: tuple[Colour, Colour] = ((10, 200, 250), (250, 200, 10))
 """Of the left and the right eye; squares of 4 pixels, drawn last."""
 LINE_WIDTH = 2
 POINTS = tuple(sorted({point for _, chains in CURVES for chain in chains for point in chain}))
+DATA = Path(__file__).parent / "curves.json"
 FOREIGN = 0.1
-"""Distances between the eyes, from a point to the nearest vertex, beyond which the mesh is another one."""
+"""Distances between the eyes, from a stored place to the nearest vertex, beyond which the mesh is another one."""
+FOREHEAD = (0.0, 0.796, 0.3741)
+"""Place (see `vertex_places`) of the vertex that tells with the eyes how far a head nods: no expression moves it."""
+TURN, NOD, NOD_AT_REST = 0.4, 0.3, 0.24
+"""How far from rest the shares of a mixture follow the head, as sines; the fit has seen heads turn and nod so far."""
+TERMS = 4
+"""Of the shares: what they are at rest, and what turn, its square, and nod add to them."""
 MARGIN = 0.08
 """Widths of the picture around the bald head in which hair and collar move with it."""
 
@@ -76,56 +84,127 @@ class RestingFace:
     covered: np.ndarray
 
 
+@dataclass(frozen=True)
+class CurvePoints:
+    """Where the points of MediaPipe's curves lie on a mesh.
+
+    What a point means (the rim of a lid, the middle of a brow) is no one vertex on everybody, and the oval slides along
+    the cheek when a head turns. So each is a mixture of vertices that also reaches beyond them: shares of either sign
+    that sum to one, and that follow the head.
+
+    Attributes:
+        vertices: ``(vertices,)`` numbers of those that are mixed.
+        shares: ``(TERMS, points, vertices)``, points in the order of `POINTS`.
+        facing: which way a head looks.
+    """
+
+    vertices: np.ndarray
+    shares: np.ndarray
+    facing: Facing
+
+    @classmethod
+    def of(cls, head: ParametricHead, path: Path = DATA) -> CurvePoints:
+        """Read the mixtures. Vertices are stored as places, not as numbers, since a head that is reduced anew numbers
+        them anew.
+
+        Raises:
+            ModelError: this head is another mesh.
+        """
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        distance, vertices = torch.cdist(torch.tensor(stored["vertices"]), vertex_places(head)).min(dim=1)
+        if distance.max() > FOREIGN:
+            raise ModelError(
+                f"The face curves do not fit this head: a vertex is {distance.max():.2f} eye distances from the place "
+                "that is stored. Fit them again with examples/training/fit_curves.py."
+            )
+        mixtures = [Mixture(**stored["points"][str(point)]) for point in POINTS]
+        shares = np.stack([mixture.shares(len(vertices)) for mixture in mixtures], axis=1)
+        return cls(vertices.numpy(), shares, Facing.of(head))
+
+    def on_screen(self, frames: HeadFrames) -> np.ndarray:
+        """``(frames, points, 2)`` in [0, 1] of the picture."""
+        shares = np.einsum("ft,tpv->fpv", self.facing.terms(frames), self.shares)
+        return shares @ frames.screen[:, self.vertices, :2].double().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One point as it is stored: the ``nearest`` vertex, and how far to go ``towards`` others, for each term."""
+
+    nearest: int
+    towards: Mapping[str, Sequence[float]]
+
+    def shares(self, vertices: int) -> np.ndarray:
+        """``(TERMS, vertices)``."""
+        shares = np.zeros((TERMS, vertices))
+        shares[0, self.nearest] = 1
+        for vertex, steps in self.towards.items():
+            shares[:, int(vertex)] += steps
+            shares[:, self.nearest] -= steps
+        return shares
+
+
+@dataclass(frozen=True)
+class Facing:
+    """Reads from a posed mesh which way its head looks.
+
+    Attributes:
+        eyes: vertices of the left and of the right eye; they turn about their middle, which is the head's.
+        forehead: a vertex.
+    """
+
+    eyes: tuple[slice, slice]
+    forehead: int
+
+    @classmethod
+    def of(cls, head: ParametricHead) -> Facing:
+        first, size = head.config.num_vertices, head.config.num_eye_vertices
+        places = vertex_places(head)[:, :3]
+        forehead = int((places - torch.tensor(FOREHEAD)).norm(dim=1).argmin())
+        return cls((slice(first, first + size), slice(first + size, first + 2 * size)), forehead)
+
+    def terms(self, frames: HeadFrames) -> np.ndarray:
+        """``(frames, TERMS)``: what the shares of a mixture are multiplied with."""
+        vertices = frames.vertices.double().cpu().numpy()
+        left, right = (vertices[:, eye].mean(axis=1) for eye in self.eyes)
+        across = unit(left - right)
+        upwards = vertices[:, self.forehead] - (left + right) / 2
+        upwards = unit(upwards - (upwards * across).sum(axis=1, keepdims=True) * across)
+        turn = np.clip(-across[:, 2], -TURN, TURN)
+        nod = np.clip(upwards[:, 2] - NOD_AT_REST, -NOD, NOD)
+        return np.stack([np.ones_like(turn), turn, turn**2, nod], axis=1)
+
+
 class CurveRenderer:
     """Draws the curves of one person's head for pictures of ``size`` pixels and latents of ``latent_size``."""
 
     def __init__(self, head: ParametricHead, size: int, latent_size: int) -> None:
         self.size, self.latent_size = size, latent_size
         self.triangles = head.triangles.cpu().numpy()
-        self.vertices = curve_vertices(head)
+        self.points = CurvePoints.of(head)
         forward = int(head.eye_directions[:, 2].argmax())
         eyes = head.config.num_vertices, head.config.num_vertices + head.config.num_eye_vertices
         self.pupils = [first + forward for first in eyes]
 
     def reference(self, frames: HeadFrames) -> RestingFace:
-        screen = frames.screen[0].float().cpu().numpy()
-        return RestingFace(self._picture(screen)[None], self._covered(screen))
+        return RestingFace(self._pictures(frames)[:1], self._covered(frames.screen[0].float().cpu().numpy()))
 
     def draw(self, frames: HeadFrames, reference: RestingFace) -> FaceCurves:
         """Curves and masks of every frame of ``frames``."""
         screens = frames.screen.float().cpu().numpy()
-        pictures = torch.stack([self._picture(screen) for screen in screens])
         covered = np.stack([self._covered(screen) | reference.covered for screen in screens])
-        return FaceCurves(pictures, reference.picture, grow(torch.from_numpy(covered).float()[:, None]))
+        margin = grow(torch.from_numpy(covered).float()[:, None])
+        return FaceCurves(self._pictures(frames), reference.picture, margin)
 
-    def _picture(self, screen: np.ndarray) -> torch.Tensor:
-        points = {point: screen[vertex, :2] for point, vertex in self.vertices.items()}
-        return draw_curves(points, screen[self.pupils, :2], self.size)
+    def _pictures(self, frames: HeadFrames) -> torch.Tensor:
+        pupils = frames.screen[:, self.pupils, :2].float().cpu().numpy()
+        faces = [dict(zip(POINTS, places, strict=True)) for places in self.points.on_screen(frames)]
+        return torch.stack([draw_curves(face, eyes, self.size) for face, eyes in zip(faces, pupils, strict=True)])
 
     def _covered(self, screen: np.ndarray) -> np.ndarray:
         from ...face.rasterizer import rasterize
 
         return rasterize(np.ascontiguousarray(screen), self.triangles, self.latent_size)[0] >= 0
-
-
-def curve_vertices(head: ParametricHead) -> dict[int, int]:
-    """Point of MediaPipe's mesh -> vertex of the head's mesh.
-
-    The points are stored as places, not as numbers of vertices, since a head that is reduced anew numbers them anew.
-
-    Raises:
-        ModelError: this head is another mesh.
-    """
-    stored = json.loads((Path(__file__).parent / "curves.json").read_text(encoding="utf-8"))["points"]
-    places = vertex_places(head)
-    wanted = torch.tensor([stored[str(point)] for point in POINTS])
-    distance, nearest = torch.cdist(wanted, places).min(dim=1)
-    if distance.max() > FOREIGN:
-        raise ModelError(
-            f"The face curves do not fit this head: a point is {distance.max():.2f} eye distances from the nearest "
-            "vertex. Fit them again with examples/training/fit_curves.py."
-        )
-    return dict(zip(POINTS, nearest.tolist(), strict=True))
 
 
 def vertex_places(head: ParametricHead) -> torch.Tensor:
@@ -136,6 +215,10 @@ def vertex_places(head: ParametricHead) -> torch.Tensor:
     jaw = metres(head.action_basis, head.action_range)[ACTION_INDEX["jawOpen"]].view(-1, 3).cpu()
     rest = rest - eyes.mean(0)
     return torch.cat([rest, rest + jaw], dim=1) / (eyes[0] - eyes[1]).norm()
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def draw_curves(points: dict[int, np.ndarray], pupils: np.ndarray, size: int) -> torch.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import torch
 
 from ...compositions import Composition, Source
 from ...download import PICKLES, HubOptions, fetch, pickle_refused
-from ...errors import MissingExtraError, ModelError, OptionError, WeightsError
-from ...hub import is_repository
+from ...errors import ModelError, OptionError, WeightsError
+from ...hub import is_repository, require_transformers
 
 CLASSES = {
     "denoiser": ("UNet2DConditionModel",),
@@ -55,11 +54,6 @@ def load_composition(
     if type(loaded["denoiser"]).__name__ != "UNetMotionModel":
         loaded["denoiser"] = with_motion(loaded["denoiser"], motion)
     return loaded
-
-
-def require_transformers(feature: str) -> None:
-    if find_spec("transformers") is None:
-        raise MissingExtraError(feature, "sd15")
 
 
 def locate(source: Source, hub: HubOptions) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 
+from imagineid_sdk.errors import ModelError
 from imagineid_sdk.face.actions import ACTION_INDEX
-from imagineid_sdk.imagining.full.curves import CURVES, POINTS, PUPILS, CurveRenderer, draw_curves, grow
+from imagineid_sdk.face.head import EXTRAS
+from imagineid_sdk.imagining.full.curves import CURVES, POINTS, PUPILS, CurvePoints, CurveRenderer, draw_curves, grow
 
 SIZE = 256
 
@@ -59,6 +63,26 @@ def test_the_mouth_opens_the_lids_close_and_the_head_turns(head):
     assert height(shut, left_eye) < height(rest, left_eye)
     rest, turned = draw(head, yaw=15.0).pictures
     assert where(turned, lips)[:, 0].mean() > where(rest, lips)[:, 0].mean() + 0.01
+
+
+def test_the_points_move_with_the_head_and_are_symmetric(head):
+    points, code = CurvePoints.of(head), torch.zeros(head.config.num_identity_codes)
+    # Shares that sum to one, whatever the head does: a head elsewhere has its curves there.
+    assert np.allclose(points.shares.sum(axis=2), [[1], [0], [0], [0]])
+    pose = torch.tensor([[0.0, 0.0, 0.0], [20.0, 5.0, 0.0], [-20.0, 5.0, 0.0]])
+    rest, one_way, other_way = points.on_screen(head(code, torch.zeros(3, 52), pose))
+    oval = CURVES[0][1][0]
+    rows = [POINTS.index(point) for point in oval]
+    mirrored = [POINTS.index(point) for point in reversed(oval)]  # it begins and ends on the forehead
+    for seen, twin in ((rest, rest), (one_way, other_way)):
+        assert np.abs(seen[rows] - (twin[mirrored] * [-1, 1] + [1, 0])).max() < 0.02
+
+
+def test_another_mesh_is_refused(head):
+    other = deepcopy(head)
+    other.identity_mean[:-EXTRAS] += 0.05
+    with pytest.raises(ModelError, match="do not fit this head.*fit_curves.py"):
+        CurvePoints.of(other)
 
 
 def test_points_outside_the_picture_are_left_out():
