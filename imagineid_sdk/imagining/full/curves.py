@@ -51,7 +51,8 @@ DATA = Path(__file__).parent / "curves.json"
 FOREIGN = 0.1
 """Distances between the eyes, from a stored place to the nearest vertex, beyond which the mesh is another one."""
 FOREHEAD = (0.0, 0.796, 0.3741)
-"""Place (see `vertex_places`) of the vertex that tells with the eyes how far a head nods: no expression moves it."""
+"""Place (see `vertex_places`) of the vertex that tells with the eyes how far a head nods: no action moves it by half a
+millimetre."""
 TURN, NOD, NOD_AT_REST = 0.4, 0.3, 0.24
 """How far from rest the shares of a mixture follow the head, as sines; the fit has seen heads turn and nod so far."""
 TERMS = 4
