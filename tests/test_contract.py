@@ -10,16 +10,16 @@ from imagineid_sdk.errors import GenerationCancelled
 
 @pytest.fixture(scope="module", params=["tiny", "sd15"])
 def scale(request, tmp_path_factory, shipped_weights):
-    """A pipeline, the length of its frames' sides, and the frames it makes at once."""
+    """A pipeline and the length of its frames' sides."""
     from imagineid_sdk import ImagineIDPipeline
 
     if request.param == "tiny":
-        pipeline, size, batch = ImagineIDPipeline.from_pretrained(), 256, 16
+        pipeline, size = ImagineIDPipeline.from_pretrained(), 256
     else:
         pytest.importorskip("transformers", reason="full scale needs the extra sd15")
-        pipeline, size, batch = load_twins(tmp_path_factory.mktemp("sd15")), 64, 12
+        pipeline, size = load_twins(tmp_path_factory.mktemp("sd15")), 64
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline, size, batch
+    return pipeline, size
 
 
 def load_twins(folder):
@@ -58,7 +58,7 @@ def talk(scale, sound):
 
 
 def test_the_output_says_everything(scale, talk):
-    _, size, _ = scale
+    _, size = scale
     assert talk.frames.shape == (10, size, size, 3) and talk.frames.dtype == np.uint8
     assert talk.fps == 25 and len(talk.motion.actions) == 10
     assert talk.identity.seed == 7 and talk.identity.reference is not None
@@ -89,7 +89,7 @@ def test_a_person_of_the_other_scale_gets_a_face_of_this_one(scale, talk, sound)
 
 
 def test_output_types(scale, talk, sound):
-    pipeline, size, _ = scale
+    pipeline, size = scale
     for output_type, shape in {"np": (4, size, size, 3), "pt": (4, 3, size, size)}.items():
         made = pipeline(sound, identity=talk.identity, fps=10, output_type=output_type, **QUICK).frames
         assert tuple(made.shape) == shape and made.min() >= 0 and made.max() <= 1
@@ -100,12 +100,13 @@ def test_output_types(scale, talk, sound):
 
 
 def test_a_callback_sees_progress_and_can_stop(scale, talk, make_voices):
-    pipeline, _, batch = scale
+    pipeline = scale[0]
     seen: list[tuple[int, int]] = []
     options = {"identity": talk.identity, "callback": lambda *done: seen.append(done), **QUICK}
     pipeline(make_voices(0.8), **options)
-    assert seen == [(batch, 20), (20, 20)]
-    with pytest.raises(GenerationCancelled, match=f"{batch} of 20"):
+    # How many frames come together follows the processor's cores.
+    assert seen == sorted(seen) and len(seen) > 1 and seen[-1] == (20, 20) and seen[0][0] <= 12
+    with pytest.raises(GenerationCancelled, match=f"{seen[0][0]} of 20"):
         pipeline(make_voices(0.8), **options | {"callback": lambda *_: False})
 
 

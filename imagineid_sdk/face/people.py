@@ -35,15 +35,18 @@ COLOURED = ("hair_color", "clothes_color", "skin")
 """Wishes that may be a colour instead of a word."""
 
 LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
-AGE_WIDTH, SEX_WIDTH = 0.11, 0.25
-"""Widths of the kernel that picks similar people: of MakeHuman's age parameter and of gender."""
-VOICE_SHARE = 0.85
+AGE_WIDTH, HEARD_AGE_WIDTH, SEX_WIDTH = 0.11, 0.25, 0.25
+"""Widths of the kernel that picks similar people: of MakeHuman's age parameter where it is asked for, and where it is
+heard, which two clips of one voice do differently; and of gender."""
+VOICE_SHARE = 0.95
 """Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, the shade of
 the hair. Embeddings of one voice have a cosine of 0.9, of two voices 0.2 (``benchmarks/README.md``). All of it is
 continuous in the voice, so that 0.9 leaves the person the same; what comes in words would flip, and is the seed's."""
-HAIR_SHADES = 0.45
-"""Doublings of the hair's brightness for one standard deviation of the voice."""
-CODE_SPREAD = 0.8
+HAIR_SHADES, CLOTHES_SHADES = 0.25, 0.5
+"""Doublings for one standard deviation of the voice: of the hair's brightness, of each primary colour of the clothes."""
+SHADES = 1 + 3
+"""Traits that shade hair and clothes."""
+CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
 
@@ -126,8 +129,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         coin, sex, age_noise, build_noise = random.uniform(), random.uniform(), random.normal(), random.normal()
         noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
         codes = len(head.code_spread)
-        directions = random.normal(size=(codes + 1, len(heard.voice)))
-        own = random.normal(size=codes + 1)
+        directions = random.normal(size=(codes + SHADES, len(heard.voice)))
+        own = random.normal(size=codes + SHADES)
 
         female = _female(heard.gender, wishes.gender, coin)
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
@@ -138,7 +141,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         )
 
         distance = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2
-        distance = distance + ((factors[:, 1] - age_parameter(age)) / AGE_WIDTH) ** 2
+        width = HEARD_AGE_WIDTH if wishes.age is None else AGE_WIDTH
+        distance = distance + ((factors[:, 1] - age_parameter(age)) / width) ** 2
         person = int(np.argmax(noise["person"] - distance / 2))
         dressed = int(np.argmax(noise["clothes"] - distance / 2))
         ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
@@ -155,7 +159,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed, traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
-        identity = self._shaded(identity, float(free[codes]))
+        identity = self._shaded(identity, free[codes:])
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -172,12 +176,15 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         return replace(identity, **changes) if changes else identity
 
-    def _shaded(self, identity: Identity, trait: float) -> Identity:
-        """The same person with lighter or darker hair of the same hue."""
-        hair = np.array(identity.hair_rgb)
-        factor = 2 ** (HAIR_SHADES * np.clip(trait, -2, 2))
-        hair = hair * np.clip(factor, 0.08 / hair.max(), max(1.0, 0.85 / hair.max()))
-        return replace(identity, hair_rgb=_triple(hair), hair_color=self._hair_word(_triple(hair)))
+    def _shaded(self, identity: Identity, traits: np.ndarray) -> Identity:
+        """The same person with lighter or darker hair of the same hue, and clothes of another colour."""
+        traits = np.clip(traits, -2, 2)
+        hair, clothes = np.array(identity.hair_rgb), np.array(identity.clothes_rgb)
+        hair = hair * np.clip(2 ** (HAIR_SHADES * traits[0]), 0.08 / hair.max(), max(1.0, 0.85 / hair.max()))
+        clothes = np.clip(clothes * 2 ** (CLOTHES_SHADES * traits[1:]), 0.04, 0.92)
+        return replace(
+            identity, hair_rgb=_triple(hair), hair_color=self._hair_word(_triple(hair)), clothes_rgb=_triple(clothes)
+        )
 
     def _hair_colour(self, wish: str | RGB) -> dict[str, Any]:
         """The word and the colour of hair, each following from the other."""
