@@ -15,6 +15,7 @@ from .face.identity import Identity
 from .face.motion import FaceMotion
 from .imagining.full.imaginer import FullImaginer
 from .imagining.imaginer import Imaginer
+from .imagining.lanes import side_by_side
 from .imagining.spatial import motion_vector
 from .options import GenerateOptions
 
@@ -51,18 +52,27 @@ class Performance:
 
     def frames(self, motion: FaceMotion) -> Iterator[Any]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``; with ``output_type="latent"`` ``(n, 16, 16, 16)``."""
+        lanes = self._imaginer.lanes
+        if lanes == 1:
+            yield from self._in_order(motion)
+            return
+        together = min(self._imaginer.together, -(-len(motion.actions) // lanes))
+        parts = (motion.part(first, first + together) for first in range(0, len(motion.actions), together))
+        for batches in side_by_side(lambda part: list(self._in_order(part)), parts, lanes):
+            yield from batches
+
+    def _in_order(self, motion: FaceMotion) -> Iterator[Any]:
         steps = self._options.num_inference_steps
         for pictures, latents in self._imaginer.imagine_frames(self._scene, self.draw(motion), steps):
             yield latents.cpu() if self._options.output_type == "latent" else self._backdrop.lay_behind(pictures)
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[Any, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive frames, as many as the imaginer takes at once."""
-        actions, pose = torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose)
-        together = self._imaginer.batch_of(len(actions))
-        for first in range(0, len(actions), together):
-            part = slice(first, first + together)
-            posed = self._head.pose(self._fitted, actions[part], pose[part])
-            yield self._renderer.draw(posed, self._view), motion_vector(actions[part], pose[part])
+        for first in range(0, len(motion.actions), self._imaginer.together):
+            part = motion.part(first, first + self._imaginer.together)
+            actions, pose = torch.from_numpy(part.actions), torch.from_numpy(part.head_pose)
+            posed = self._head.pose(self._fitted, actions, pose)
+            yield self._renderer.draw(posed, self._view), motion_vector(actions, pose)
 
     def _imagine_face(self, identity: Identity, still: FaceMotion) -> Identity:
         geometry, motion = next(self.draw(still))

@@ -61,6 +61,10 @@ class FaceMotion:
     actions: np.ndarray
     head_pose: np.ndarray
 
+    def part(self, first: int, last: int) -> FaceMotion:
+        """The frames from ``first`` to before ``last``."""
+        return FaceMotion(self.fps, self.actions[first:last], self.head_pose[first:last])
+
 
 def animate(profile: VoiceProfile, *, num_frames: int, **options: Any) -> FaceMotion:
     """Turns what was heard in a whole clip into motion; the same arguments always give the same motion.

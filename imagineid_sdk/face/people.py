@@ -43,7 +43,7 @@ VOICE_SHARE = 0.95
 the hair. Embeddings of one voice have a cosine of 0.9, of two voices 0.2 (``benchmarks/README.md``). All of it is
 continuous in the voice, so that 0.9 leaves the person the same; what comes in words would flip, and is the seed's."""
 HAIR_SHADES, CLOTHES_SHADES = 0.25, 0.5
-"""Doublings for one standard deviation of the voice: of the hair's brightness, of each primary colour of the clothes."""
+"""Doublings for one standard deviation of the voice: of the hair's brightness, of each primary of the clothes."""
 SHADES = 1 + 3
 """Traits that shade hair and clothes."""
 CODE_SPREAD = 0.9

@@ -17,7 +17,7 @@ from .blending import BlendingAdapter, decode_reference
 from .borrowing import BorrowedTexture
 from .denoising import add_residuals, clean_estimate, denoise, denoise_once, describe_person
 from .first_step import FirstStep, begin
-from .lanes import count_lanes, side_by_side
+from .lanes import count_lanes
 from .noise import person_noise
 from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
@@ -25,8 +25,6 @@ from .spatial import Residuals, SpatialAdapter
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 16, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
-MOST_TOGETHER = 8
-"""Frames in a batch: fewer waste time between layers, more don't stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,8 @@ class Imaginer:
     blending_adapter: BlendingAdapter
     adapters: tuple[str, ...] = ADAPTERS
 
-    def batch_of(self, frames: int) -> int:
-        """How many of so many frames go through the networks together."""
-        return max(1, min(MOST_TOGETHER, -(-frames // self._lanes)))
+    together = 8
+    """Frames that go through the networks together: fewer waste time between layers, more don't stay in the cache."""
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -196,14 +193,12 @@ class Imaginer:
         self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """``imagine`` for one batch of maps and motion vectors after the other; ``steps`` None is 1."""
-
-        def work(batch: tuple[GeometryMaps, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-            return self.imagine(scene, *batch, steps or FRAME_STEPS)
-
-        return side_by_side(work, geometry, self._lanes)
+        for drawn, motion in geometry:
+            yield self.imagine(scene, drawn, motion, steps or FRAME_STEPS)
 
     @property
-    def _lanes(self) -> int:
+    def lanes(self) -> int:
+        """How many batches of one scene may be imagined side by side."""
         hooked = any(hasattr(network, "_hf_hook") for network in (self.autoencoder, self.denoiser))
         return 1 if hooked or self.device.type != "cpu" else count_lanes()
 

@@ -64,9 +64,10 @@ class FullImaginer:
                 f"colour word ({', '.join(COLORS)}), or nothing."
             )
 
-    def batch_of(self, frames: int) -> int:
-        """New frames in one window, however many are to come."""
-        return WINDOW - 1 - OVERLAP
+    together = WINDOW - 1 - OVERLAP
+    """New frames in one window."""
+    lanes = 1
+    """A window begins with what the one before it made."""
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
