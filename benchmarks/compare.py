@@ -158,7 +158,7 @@ def animatediff(frames: int) -> Run:
 
     cross = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
     unet = unwritten(
-        UNetMotionModel, cross_attention_dim=768, motion_max_seq_length=32, use_motion_mid_block=True
+        UNetMotionModel, cross_attention_dim=768, num_attention_heads=8, motion_max_seq_length=32
     )  # the defaults of the rest are those of Stable Diffusion 1.5
     control = unwritten(
         ControlNetModel, cross_attention_dim=768, down_block_types=cross, block_out_channels=(320, 640, 1280, 1280)
@@ -178,7 +178,7 @@ def animatediff(frames: int) -> Run:
             skips, middle = control(latents, time_left, text, condition, return_dict=False)
             # The motion model takes (batch, channels, frames, height, width).
             velocity = unet(
-                latents.movedim(0, 1)[None], time_left, text[:1], down_block_additional_residuals=skips,
+                latents.movedim(0, 1)[None], time_left, text, down_block_additional_residuals=skips,
                 mid_block_additional_residual=middle,
             ).sample  # fmt: skip
             latents = latents - velocity[0].movedim(1, 0) / DIFFUSION_STEPS

@@ -1,6 +1,6 @@
 """Full scale at its true size with random weights: shapes, memory and time of one window, without any download.
 
-    python -m benchmarks.full_size            # bfloat16, 256x256, 16 frames, one step, on the CPU (about 10 GB)
+    python -m benchmarks.full_size            # bfloat16, 256x256, 16 frames, one step, on the CPU (about 5 GB)
     python -m benchmarks.full_size --device cuda --size 512 --steps 4
 
 Builds the modules of Stable Diffusion 1.5 as diffusers' defaults have them (860 M UNet with motion module, ControlNet,
