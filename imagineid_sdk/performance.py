@@ -15,7 +15,7 @@ from .face.identity import Identity
 from .face.motion import FaceMotion
 from .imagining.full.imaginer import FullImaginer
 from .imagining.imaginer import Imaginer
-from .imagining.lanes import side_by_side
+from .imagining.lanes import Lanes
 from .imagining.spatial import motion_vector
 from .options import GenerateOptions
 
@@ -45,6 +45,7 @@ class Performance:
         latents = torch.from_numpy(self.identity.reference).float()[None]
         self._scene = self._imaginer.set_scene(self.identity, latents)
         self._backdrop = options.backdrop()
+        self._lanes = Lanes(imaginer.lanes)
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
@@ -52,14 +53,18 @@ class Performance:
 
     def frames(self, motion: FaceMotion) -> Iterator[Any]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``; with ``output_type="latent"`` ``(n, 16, 16, 16)``."""
-        lanes = self._imaginer.lanes
-        if lanes == 1:
+        if self._lanes.count == 1:
             yield from self._in_order(motion)
             return
-        together = min(self._imaginer.together, -(-len(motion.actions) // lanes))
+        together = min(self._imaginer.together, -(-len(motion.actions) // self._lanes.count))
         parts = (motion.part(first, first + together) for first in range(0, len(motion.actions), together))
-        for batches in side_by_side(lambda part: list(self._in_order(part)), parts, lanes):
+        for batches in self._lanes.work(lambda part: list(self._in_order(part)), parts):
             yield from batches
+
+    @property
+    def at_once(self) -> int:
+        """So many frames keep all lanes busy."""
+        return self._lanes.count * self._imaginer.together
 
     def _in_order(self, motion: FaceMotion) -> Iterator[Any]:
         steps = self._options.num_inference_steps

@@ -138,7 +138,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         options = GenerateOptions(seed=seed, **wishes)
         if num_faces < 1:
             raise OptionError(f"num_faces={num_faces} is out of range. Ask for 1 or more.")
-        heard, faces = heard_in(self.listen(audio), options.attributes), []
+        heard, faces = self._heard_in(self.listen(audio), options), []
         for index in self.progress_bar(range(num_faces)):
             identity = self.people.cast(self.head, heard, options.wishes(), seed + index)
             scene = self.performance(identity, options)
@@ -165,7 +165,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             content, identity_from, emotion_from: clips that give only the words (and the sound of the video), only
                 the person, only the emotion; each defaults to ``audio``.
             identity: a person imagined earlier, or the path of a saved one, instead of a new one.
-            callback: called as ``callback(frames_done, frames)`` after each batch; returning False cancels.
+            callback: called as ``callback(frames_done, frames)`` after each frame; returning False cancels.
             return_dict: False gives the tuple of the output's fields.
             **options: the fields of `GenerateOptions`.
 
@@ -270,10 +270,21 @@ class ImagineIDPipeline(DiffusionPipeline):
         if identity is None:
             assert voice is not None
             seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-            return self.people.cast(self.head, heard_in(voice, settings.attributes), settings.wishes(), seed)
+            return self.people.cast(self.head, self._heard_in(voice, settings), settings.wishes(), seed)
         given = identity if isinstance(identity, Identity) else Identity.load(identity)
         edited = self.people.edit(given, settings.wishes())
         return edited if edited is given else edited.without_face()
+
+    def _heard_in(self, profile: VoiceProfile | VoiceIdentity, settings: GenerateOptions) -> Heard:
+        """What casting needs of a voice, rounded: the last bits depend on where tensors lie in memory."""
+        if settings.attributes == "neutral":
+            profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
+        own_way = self.identity_encoder.own_way(profile.embedding).astype(np.float64)
+        return Heard(
+            gender=round(profile.gender.value, 3), age=round(profile.age.value, 2),
+            age_spread=round(profile.age.spread, 2), build=round(profile.build.value, 3),
+            build_spread=round(profile.build.spread, 3), voice=np.round(own_way, 4),
+        )  # fmt: skip
 
     def _imaginer(self, settings: GenerateOptions) -> Imaginer | FullImaginer:
         if self.scheduler is None:
@@ -285,14 +296,3 @@ class ImagineIDPipeline(DiffusionPipeline):
             self.autoencoder, self.denoiser, self.spatial_adapter, self.text_encoder, self.tokenizer, self.scheduler,
             settings.adapters, self._execution_device, settings.background,
         )  # fmt: skip
-
-
-def heard_in(profile: VoiceProfile | VoiceIdentity, attributes: str) -> Heard:
-    """What casting needs of a voice, rounded: the last bits depend on where tensors lie in memory."""
-    if attributes == "neutral":
-        profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
-    return Heard(
-        gender=round(profile.gender.value, 3), age=round(profile.age.value, 2), age_spread=round(profile.age.spread, 2),
-        build=round(profile.build.value, 3), build_spread=round(profile.build.spread, 3),
-        voice=np.round(profile.embedding.astype(np.float64), 4),
-    )  # fmt: skip

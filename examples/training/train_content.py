@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from examples.training.train_identity import Item, crop, load_items
+from examples.training.train_identity import Item, described, load_items, set_rate, written
 from examples.training.voices.features import load_views
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.visemes import VISEMES
 
 _LENGTH = 150  # frames a training piece: 3 s
+_RATE = 1.5e-3
 _logger = logging.getLogger(__name__)
 
 
@@ -42,14 +43,8 @@ def freeze(network: nn.Module) -> nn.Module:
 @torch.no_grad()
 def embeddings(identity: IdentityEncoder, items: list[Item]) -> np.ndarray:
     """What the frozen identity stage says of every utterance, (items, E)."""
-    result = []
-    for start in range(0, len(items), 64):
-        crops = [crop(item, 0, None) for item in items[start : start + 64]]
-        output = identity(
-            torch.from_numpy(np.stack([c[0] for c in crops])), torch.from_numpy(np.stack([c[1] for c in crops]))
-        )
-        result.append(output.embedding.numpy())
-    return np.concatenate(result)
+    voices, pitch = described(items)
+    return identity(torch.from_numpy(voices), torch.from_numpy(pitch).float()).embedding.numpy()
 
 
 def class_weights(items: list[Item]) -> torch.Tensor:
@@ -62,39 +57,55 @@ def class_weights(items: list[Item]) -> torch.Tensor:
     return torch.from_numpy(weight / weight.mean()).float()
 
 
-def train(items: list[Item], backgrounds: list[Item], voices: np.ndarray, steps: int, batch: int = 20,
-          seed: int = 0) -> ContentEncoder:  # fmt: skip
+class ContentLesson:
+    """Batches of pieces of utterances and of sound without speech, and how wrong an encoder is about them."""
+
+    def __init__(self, items: list[Item], backgrounds: list[Item], batch: int = 20) -> None:
+        self.items, self.backgrounds, self.batch = items, backgrounds, batch
+        self.weight = class_weights(items)
+        formant = np.array([item.formant for item in items])
+        chance = np.where(formant, 0.4 / max(1, formant.sum()), 0.6 / max(1, (~formant).sum()))
+        self.chance = chance / chance.sum()
+
+    def loss(
+        self, encoder: ContentEncoder, voices: Callable[[np.ndarray], torch.Tensor], rng: np.random.Generator
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Of one batch; `voices` gives the embeddings of the items with these numbers."""
+        chosen = rng.choice(len(self.items), self.batch, p=self.chance)
+        pieces = [_piece(self.items[i], rng) for i in chosen]
+        if self.backgrounds:
+            pieces.append(_piece(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng))
+        anybody = rng.integers(len(self.items), size=len(pieces) - self.batch)
+        # Sometimes nobody in particular: the words must be heard without knowing the voice, too.
+        known = torch.from_numpy(rng.uniform(size=(len(pieces), 1)) >= 0.2).float()
+        voice = voices(np.concatenate([chosen, anybody])) * known
+        features, visemes, actions, valid = (torch.from_numpy(np.stack(column)) for column in zip(*pieces, strict=True))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, predicted = encoder(_drop(features, rng), voice)
+        logits, predicted = logits.float(), predicted.float()
+        parts = {
+            "visemes": F.cross_entropy(logits[valid], visemes[valid], weight=self.weight, label_smoothing=0.03),
+            "actions": 8 * F.smooth_l1_loss(predicted[valid], actions[valid], beta=0.05),
+        }
+        return torch.stack(list(parts.values())).sum(), {name: part.item() for name, part in parts.items()}
+
+
+def train(items: list[Item], backgrounds: list[Item], voices: np.ndarray, steps: int, seed: int = 0) -> ContentEncoder:
     """The trained encoder, float32. `voices`: identity embeddings of `items`."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     encoder = ContentEncoder(embedding_size=voices.shape[1])
-    weight = class_weights(items)
-    formant = np.array([item.speaker.startswith("espeak") for item in items])
-    chance = np.where(formant, 0.4 / max(1, formant.sum()), 0.6 / max(1, (~formant).sum()))
-    chance /= chance.sum()
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1.5e-3, weight_decay=0.05)
+    lesson = ContentLesson(items, backgrounds)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=_RATE, weight_decay=0.05)
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 1.5e-3 * min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        chosen = rng.choice(len(items), batch, p=chance)
-        pieces = [_piece(items[i], rng) for i in chosen]
-        pieces += [_piece(backgrounds[int(rng.integers(len(backgrounds)))], rng)] if backgrounds else []
-        voice = np.concatenate([voices[chosen], voices[rng.integers(len(voices), size=len(pieces) - batch)]])
-        # Sometimes nobody in particular: the words must be heard without knowing the voice, too.
-        voice[rng.uniform(size=len(voice)) < 0.2] = 0
-        features, visemes, actions, valid = (torch.from_numpy(np.stack(column)) for column in zip(*pieces, strict=True))
-        with torch.autocast("cpu", torch.bfloat16):
-            logits, predicted = encoder(_drop(features, rng), torch.from_numpy(voice))
-        logits, predicted = logits.float(), predicted.float()
-        loss_visemes = F.cross_entropy(logits[valid], visemes[valid], weight=weight, label_smoothing=0.03)
-        loss_actions = F.smooth_l1_loss(predicted[valid], actions[valid], beta=0.05)
-        loss = loss_visemes + 8 * loss_actions
+        set_rate(optimizer, _RATE, step, steps)
+        loss, parts = lesson.loss(encoder, lambda numbers: torch.from_numpy(voices[numbers]), rng)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
         optimizer.step()
         if step % 50 == 0:
-            _logger.info("step %d visemes %.3f actions %.4f", step, loss_visemes.item(), loss_actions.item())
+            _logger.info("step %d %s", step, written(parts))
     return encoder.eval()
 
 
@@ -155,8 +166,7 @@ def background_items(folders: list[Path]) -> list[Item]:
     for folder in folders:
         views = load_views(folder)
         for place in range(len(views.picked), len(views.edges) - 1):
-            begin, end = int(views.edges[place]), int(views.edges[place + 1])
-            result.append(Item(views, begin, end, "nobody", False, 0, False, "neutral", 0.0))
+            result.append(Item(views, place, "nobody", False, 0, False, "neutral", 0.0))
     return result
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from examples.training.train_content import embeddings, fingerprint, freeze
-from examples.training.train_identity import Item, load_items
+from examples.training.train_identity import Item, load_items, set_rate, written
 from examples.training.voices.features import WEIGHTS
 from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.content import ContentEncoder
@@ -27,6 +27,7 @@ from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_ACTIONS, ProsodyTrac
 from imagineid_sdk.listening.speech_encoder import SpeechEncoder
 
 _LENGTH = 200  # frames a training piece: 4 s
+_RATE = 2e-3
 _BALANCE = slice(5, 5 + BALANCE_BANDS)
 _logger = logging.getLogger(__name__)
 
@@ -60,47 +61,73 @@ def speech_weight(inputs: torch.Tensor) -> torch.Tensor:
     return inputs[..., 4].reshape(batch, frames // STEP, STEP).mean(dim=2) + 1e-4
 
 
-def train(items: list[Item], inputs: list[np.ndarray], voices: np.ndarray, steps: int, batch: int = 48,
-          seed: int = 0) -> EmotionEncoder:  # fmt: skip
+class EmotionLesson:
+    """Batches of pieces of utterances, and how wrong an encoder is about their mood."""
+
+    def __init__(self, items: list[Item], batch: int = 48) -> None:
+        self.items, self.batch = items, batch
+        self.mood = np.array([EMOTIONS.index(item.emotion) for item in items])
+        self.strength = np.array([item.strength for item in items], np.float32)
+        self.of_speaker: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            self.of_speaker.setdefault(item.speaker, []).append(index)
+        formant = np.array([item.formant for item in items])
+        chance = np.where(self.mood == 0, 0.5 / (self.mood == 0).sum(), 0.5 / (self.mood != 0).sum())
+        chance = chance * np.where(formant, 0.7, 1.3)
+        self.chance = chance / chance.sum()
+
+    def loss(
+        self,
+        encoder: EmotionEncoder,
+        inputs: Callable[[np.ndarray], list[np.ndarray]],
+        voices: Callable[[np.ndarray], torch.Tensor],
+        rng: np.random.Generator,
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Of one batch; `inputs` and `voices` give what the stage sees of the items with these numbers."""
+        chosen = rng.choice(len(self.items), self.batch, p=self.chance)
+        seen = torch.from_numpy(np.stack([_piece(whole, rng) for whole in inputs(chosen)]))
+        # Whole inputs go missing at times, and no speaker is known by heart: 900 voices are few.
+        seen = seen * (torch.rand(self.batch, 1, seen.shape[2]) > 0.08)
+        # The voice as another utterance of the speaker gave it: this one's own would tell the utterance by heart.
+        voice = voices(np.array([rng.choice(self.of_speaker[self.items[i].speaker]) for i in chosen]))
+        voice = F.normalize(voice + 0.05 * torch.randn_like(voice), dim=1)
+        logits, power = encoder(seen, voice)
+        target = torch.from_numpy(self.mood[chosen])
+        weight = speech_weight(seen)
+        each = F.cross_entropy(logits.transpose(1, 2), target[:, None].expand(-1, logits.shape[1]), reduction="none")
+        wanted = torch.from_numpy(self.strength[chosen])[:, None].expand_as(power)
+        off = F.smooth_l1_loss(power, wanted, beta=0.2, reduction="none")
+        parts = {
+            "mood": F.cross_entropy(clip_logits(logits, seen), target, label_smoothing=0.1),
+            "moments": 0.3 * (each * weight).sum() / weight.sum(),
+            "strength": 2 * (off * weight).sum() / weight.sum(),
+        }
+        return torch.stack(list(parts.values())).sum(), {name: part.item() for name, part in parts.items()}
+
+
+def train(items: list[Item], inputs: list[np.ndarray], voices: np.ndarray, steps: int, seed: int = 0) -> EmotionEncoder:
     """The trained encoder, float32."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    encoder = EmotionEncoder(embedding_size=voices.shape[1], width=64, dilations=(1, 2, 4))
-    mood = np.array([EMOTIONS.index(item.emotion) for item in items])
-    strength = np.array([item.strength for item in items], np.float32)
-    of_speaker: dict[str, list[int]] = {}
-    for index, item in enumerate(items):
-        of_speaker.setdefault(item.speaker, []).append(index)
-    formant = np.array([item.speaker.startswith("espeak") for item in items])
-    chance = np.where(mood == 0, 0.5 / (mood == 0).sum(), 0.5 / (mood != 0).sum())
-    chance = chance * np.where(formant, 0.7, 1.3)
-    chance /= chance.sum()
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-3, weight_decay=0.1)
+    encoder = new_encoder(voices.shape[1])
+    lesson = EmotionLesson(items)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=_RATE, weight_decay=0.1)
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        chosen = rng.choice(len(items), batch, p=chance)
-        seen = torch.from_numpy(np.stack([_piece(inputs[i], rng) for i in chosen]))
-        # Whole inputs go missing at times, and no speaker is known by heart: 900 voices are few.
-        seen = seen * (torch.rand(batch, 1, seen.shape[2]) > 0.08)
-        # The voice as another utterance of the speaker gave it: this one's own would tell the utterance by heart.
-        voice = torch.from_numpy(voices[[int(rng.choice(of_speaker[items[i].speaker])) for i in chosen]])
-        voice = F.normalize(voice + 0.05 * torch.randn_like(voice), dim=1)
-        logits, power = encoder(seen, voice)
-        target = torch.from_numpy(mood[chosen])
-        weight = speech_weight(seen)
-        whole = F.cross_entropy(clip_logits(logits, seen), target, label_smoothing=0.1)
-        each = F.cross_entropy(logits.transpose(1, 2), target[:, None].expand(-1, logits.shape[1]), reduction="none")
-        wanted = torch.from_numpy(strength[chosen])[:, None].expand_as(power)
-        loss_power = (F.smooth_l1_loss(power, wanted, beta=0.2, reduction="none") * weight).sum() / weight.sum()
-        loss = whole + 0.3 * (each * weight).sum() / weight.sum() + 2 * loss_power
+        set_rate(optimizer, _RATE, step, steps)
+        loss, parts = lesson.loss(
+            encoder, lambda numbers: [inputs[i] for i in numbers], lambda n: torch.from_numpy(voices[n]), rng
+        )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
         optimizer.step()
         if step % 100 == 0:
-            _logger.info("step %d mood %.3f strength %.4f", step, whole.item(), loss_power.item())
+            _logger.info("step %d %s", step, written(parts))
     return encoder.eval()
+
+
+def new_encoder(embedding_size: int) -> EmotionEncoder:
+    return EmotionEncoder(embedding_size=embedding_size, width=64, dilations=(1, 2, 4))
 
 
 def _piece(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,7 @@ import torch
 
 from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
 from examples.training.checkpoints import Run
+from examples.training.muon import Muon
 from examples.training.people_dataset import REGION_WEIGHT, to_images
 from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import Prepared, prepared
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/frames"))
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -91,7 +92,7 @@ def main() -> None:
         adapter.train().to(memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
     parameters = [p for adapter in adapters.values() for p in adapter.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     judging = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.99))
     run = Run(options.out, adapters | {"discriminator": discriminator}, optimizer, options.minutes, decay=0.998)
     random.seed(options.seed + run.step)

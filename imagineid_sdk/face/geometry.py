@@ -49,14 +49,13 @@ class ReferenceView:
 class GeometryRenderer:
     """Draws the geometry maps of one person; holds the tables of the head as arrays."""
 
-    def __init__(self, head: ParametricHead, threads: int = 2) -> None:
-        self.triangles = head.triangles.cpu().numpy()
+    def __init__(self, head: ParametricHead) -> None:
+        self.triangles = head.triangles.int().cpu().numpy()
         self.codes = head.position_codes.float().cpu().numpy()
         parts = head.triangle_parts.cpu().numpy()
         self.part_masks = np.stack([parts == part for part in (LIPS, MOUTH, TEETH, TONGUE, EYE, IRIS)]).astype(
             np.float32
         )
-        self.threads = threads
 
     def reference(self, frames: HeadFrames) -> ReferenceView:
         """The view that later frames are compared with: the first of ``frames``."""
@@ -74,8 +73,12 @@ class GeometryRenderer:
         def one(frame: int) -> tuple[np.ndarray, np.ndarray]:
             return self._draw_one(np.ascontiguousarray(vertices[frame]), np.ascontiguousarray(screen[frame]), reference)
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            drawn = list(pool.map(one, range(len(vertices))))
+        threads = torch.get_num_threads()
+        if threads == 1:  # one of several lanes: the others draw beside this one
+            drawn = [one(frame) for frame in range(len(vertices))]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                drawn = list(pool.map(one, range(len(vertices))))
         maps = torch.from_numpy(np.stack([maps for maps, _ in drawn]))
         flow = extend_flow(torch.from_numpy(np.stack([flow for _, flow in drawn])), maps[:, 12:13])
         return GeometryMaps(maps, flow)

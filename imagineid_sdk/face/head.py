@@ -123,7 +123,7 @@ class ParametricHead(ModelMixin, ConfigMixin):
         table("action_scale_index", len(ARKIT_ACTIONS), dtype=torch.int64)
         table("joint_weights", num_vertices, JOINTS + 1)
         table("eye_directions", num_eye_vertices, 3)
-        table("triangles", num_triangles, 3, dtype=torch.int32)
+        table("triangles", num_triangles, 3, dtype=torch.int16)
         table("triangle_parts", num_triangles, dtype=torch.uint8)
         table("position_codes", num_vertices + 2 * num_eye_vertices, 3)
         table("landmark_vertices", num_landmarks, dtype=torch.int64)

@@ -8,6 +8,7 @@ as a shorter one, and an `Animator` can follow a voice whose end nobody knows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,15 @@ class FaceMotion:
     def part(self, first: int, last: int) -> FaceMotion:
         """The frames from ``first`` to before ``last``."""
         return FaceMotion(self.fps, self.actions[first:last], self.head_pose[first:last])
+
+    @staticmethod
+    def joined(parts: Sequence[FaceMotion]) -> FaceMotion:
+        """Consecutive parts, at least one, as a whole."""
+        return FaceMotion(
+            parts[0].fps,
+            np.concatenate([part.actions for part in parts]),
+            np.concatenate([part.head_pose for part in parts]),
+        )
 
 
 def animate(profile: VoiceProfile, *, num_frames: int, **options: Any) -> FaceMotion:

@@ -23,30 +23,46 @@ def count_lanes() -> int:
     return max(1, min(MOST_LANES, torch.get_num_threads()))
 
 
-def side_by_side(work: Callable[[Item], Made], items: Iterable[Item], lanes: int) -> Iterator[Made]:
-    """``work`` done on every item, in order, on ``lanes`` at a time; each lane has its share of torch's threads.
+class Lanes:
+    """``count`` threads that work side by side, each with its share of torch's; they end with this object."""
 
-    Items are taken in the caller's thread while the lanes work, one more than there are lanes at most.
-    """
-    items = iter(items)
-    first = list(islice(items, 2))
-    if lanes == 1 or len(first) < 2:  # one item alone is fastest with all threads
-        yield from map(work, chain(first, items))
-        return
-    with ThreadPoolExecutor(lanes, thread_name_prefix="imagining") as pool:
-        _share_threads(pool, lanes)
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ThreadPoolExecutor | None = None
+
+    def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+        """``do`` done on every item, in order, on as many at a time as there are lanes.
+
+        Items are taken in the caller's thread while the lanes work, one more than there are lanes at most.
+        """
+        items = iter(items)
+        first = list(islice(items, 2))
+        if self.count == 1 or len(first) < 2:  # one item alone is fastest with all threads
+            yield from map(do, chain(first, items))
+            return
+        pool = self._started()
         running: deque[Future[Made]] = deque()
-        for item in chain(first, items):
-            running.append(pool.submit(_without_gradients, work, item))
-            if len(running) > lanes:
+        try:
+            for item in chain(first, items):
+                running.append(pool.submit(_without_gradients, do, item))
+                if len(running) > self.count:
+                    yield running.popleft().result()
+            while running:
                 yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+        finally:  # an error, or nobody wants the rest
+            for future in running:
+                future.cancel()
+
+    def _started(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="imagining")
+            _share_threads(self._pool, self.count)
+        return self._pool
 
 
-def _without_gradients(work: Callable[[Item], Made], item: Item) -> Made:
+def _without_gradients(do: Callable[[Item], Made], item: Item) -> Made:
     with torch.no_grad():  # a setting of each thread
-        return work(item)
+        return do(item)
 
 
 def _share_threads(pool: ThreadPoolExecutor, lanes: int) -> None:

@@ -1,7 +1,7 @@
 """First stage, identity: whose voice is this? An embedding of the speaker, sex and age, each with its uncertainty.
 
-An ECAPA-like network (Desplanques et al. 2020) at small scale: convolutions over log-mel, squeeze-and-excitation,
-attentive statistics pooling; pitch statistics join after the pooling. Later stages are trained with this one frozen.
+A frozen network that knows real voices (`voice.py`) describes the sound; what of it tells people apart, and what tells
+sex and age, is learned here. Later stages are trained with this one frozen.
 
 Not heard: build and head shape. No data in reach pairs voices with bodies, and what is known of the relation among
 adults of one sex is weak, so the profile carries their priors, marked as such, and ancestry is not inferred at all.
@@ -19,8 +19,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional as F
 
-from imagineid_sdk.listening.mel import HOP, MEL_BANDS, MEL_RATE, log_mel
+from imagineid_sdk.listening.mel import HOP
 from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack
+from imagineid_sdk.listening.voice import VoiceNetwork
 
 PITCH_STATISTICS = 8
 AGE_PRIOR = Attribute(value=38.0, spread=20.0, heard=False)
@@ -36,24 +37,6 @@ _LEAST_SPEECH = 0.25  # seconds of speech below which nothing can be said about 
 _AGE_SCALE = 20.0
 
 
-class SqueezeBlock(nn.Module):
-    """Dilated convolution in groups with squeeze-and-excitation and a skip connection, (batch, width, frames)."""
-
-    def __init__(self, width: int, dilation: int):
-        super().__init__()
-        self.mix_in = nn.Conv1d(width, width, 1)
-        self.convolution = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, groups=4)
-        self.mix_out = nn.Conv1d(width, width, 1)
-        self.norm = nn.GroupNorm(1, width)
-        self.squeeze = nn.Linear(width, width // 4)
-        self.excite = nn.Linear(width // 4, width)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        hidden = self.mix_out(F.silu(self.convolution(F.silu(self.mix_in(self.norm(x))))))
-        gate = torch.sigmoid(self.excite(F.silu(self.squeeze(hidden.mean(dim=-1)))))
-        return x + hidden * gate[..., None]
-
-
 @dataclass(frozen=True)
 class IdentityOutput:
     """embedding (batch, E) unit length; gender logit (batch,), > 0 female; age mean and log-variance (batch,)."""
@@ -65,42 +48,38 @@ class IdentityOutput:
 
 
 class IdentityEncoder(ModelMixin, ConfigMixin):
-    """Log-mel (batch, 80, frames) at 100 Hz and pitch statistics (batch, 8) -> `IdentityOutput`."""
+    """Voices (batch, 256) as `VoiceNetwork` describes them and pitch statistics (batch, 8) -> `IdentityOutput`."""
 
     @register_to_config
-    def __init__(self, width: int = 112, embedding_size: int = 128, dilations: tuple[int, ...] = (1, 2, 3)):
+    def __init__(
+        self, voice_size: int = 256, voice_layers: int = 3, embedding_size: int = 64, individual_size: int = 16
+    ):
         super().__init__()
-        self.stem = nn.Conv1d(MEL_BANDS, width, 5, stride=2, padding=2)
-        self.stem2 = nn.Conv1d(width, width, 5, stride=2, padding=2, groups=4)
-        self.blocks = nn.ModuleList(SqueezeBlock(width, dilation) for dilation in dilations)
-        pooled = 2 * width
-        self.gather = nn.Conv1d(width * len(dilations), pooled, 1)
-        self.attention = nn.Sequential(nn.Conv1d(pooled, 64, 1), nn.Tanh(), nn.Conv1d(64, pooled, 1))
-        self.pool_norm = nn.LayerNorm(2 * pooled)
+        self.voice = VoiceNetwork(voice_size, voice_layers)
+        self.register_buffer("usual", torch.zeros(voice_size))
+        self.embed = nn.Linear(voice_size, embedding_size, bias=False)
+        self.register_buffer("individual", torch.zeros(individual_size, embedding_size))
+        self.register_buffer("middle", torch.zeros(embedding_size))
+        self.norm = nn.LayerNorm(voice_size)
         self.pitch = nn.Sequential(nn.Linear(PITCH_STATISTICS, 48), nn.SiLU(), nn.Linear(48, 48))
-        self.embed = nn.Linear(2 * pooled + 48, embedding_size)
-        self.traits = nn.Sequential(nn.Linear(2 * pooled + 48, 96), nn.SiLU(), nn.Dropout(0.2), nn.Linear(96, 3))
+        self.traits = nn.Sequential(nn.Linear(voice_size + 48, 96), nn.SiLU(), nn.Dropout(0.3), nn.Linear(96, 3))
 
-    def forward(self, mel: torch.Tensor, pitch_statistics: torch.Tensor) -> IdentityOutput:
-        centred = mel - mel.mean(dim=(1, 2), keepdim=True)
-        x = F.silu(self.stem(2 * centred))
-        x = self.stem2(x)
-        layers = []
-        for block in self.blocks:
-            x = block(x)
-            layers.append(x)
-        x = F.silu(self.gather(torch.cat(layers, dim=1)))
-        weight = torch.softmax(self.attention(x), dim=-1)
-        mean = (weight * x).sum(dim=-1)
-        deviation = torch.sqrt(((weight * x.square()).sum(dim=-1) - mean.square()).clamp(min=1e-5))
-        pooled = torch.cat([self.pool_norm(torch.cat([mean, deviation], dim=1)), self.pitch(pitch_statistics)], dim=1)
-        gender, age, spread = self.traits(pooled).unbind(dim=1)
+    def forward(self, voices: torch.Tensor, pitch_statistics: torch.Tensor) -> IdentityOutput:
+        apart = voices - self.usual
+        known = torch.cat([self.norm(apart), self.pitch(pitch_statistics)], dim=1)
+        gender, age, spread = self.traits(known).unbind(dim=1)
         return IdentityOutput(
-            embedding=F.normalize(self.embed(pooled), dim=1),
+            embedding=F.normalize(self.embed(apart), dim=1),
             gender_logit=gender,
             age=AGE_PRIOR.value + _AGE_SCALE * age,
             age_log_variance=2 * math.log(_AGE_SCALE) + spread.clamp(-5, 1.5),
         )
+
+    @torch.no_grad()
+    def own_way(self, embedding: np.ndarray) -> np.ndarray:
+        """What tells a voice (its embedding) from others of its sex, most reliable figures alone: a unit vector."""
+        apart = torch.from_numpy(embedding).to(self.middle) - self.middle
+        return F.normalize((self.individual @ apart).float(), dim=0).cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -131,26 +110,22 @@ def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: ProsodyTrack) -> Identity:
     """Who is speaking in a clip (float32 mono 16 kHz) with its prosody; without speech the priors."""
-    windows = speech_windows(prosody.speech)
-    if not windows:
+    chosen = chosen_speech(prosody.speech)
+    speech = np.ascontiguousarray(samples[: len(chosen) * 2 * HOP][np.repeat(chosen, 2 * HOP)[: len(samples)]])
+    if not len(speech):
         return unheard_identity(encoder.config.embedding_size)
-    mels, figures = [], []
-    length = int(WINDOW_SECONDS * TRACK_RATE)
-    for begin in windows:
-        piece = samples[begin * 2 * HOP : (begin + length) * 2 * HOP]
-        mels.append(window_mel(torch.from_numpy(np.ascontiguousarray(piece, np.float32))))
-        part = slice(begin, begin + length)
-        figures.append(pitch_statistics(prosody.pitch[part], prosody.speech[part]))
-    output = encoder(torch.stack(mels).to(encoder.device, encoder.dtype), torch.from_numpy(np.stack(figures)))
+    voice = encoder.voice.describe(speech.astype(np.float32))
+    figures = torch.from_numpy(pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen]))
+    output = encoder(voice[None].to(encoder.device, encoder.dtype), figures[None].to(encoder.device, encoder.dtype))
     return _summarise(output)
 
 
-def window_mel(samples: torch.Tensor) -> torch.Tensor:
-    """Log-mel (80, 300) of one window of samples, repeated to the window's length where shorter."""
-    needed = int(WINDOW_SECONDS * MEL_RATE) * HOP
-    if len(samples) < needed:
-        samples = samples.repeat(-(-needed // max(1, len(samples))))[:needed]
-    return log_mel(samples[None])[0]
+def chosen_speech(speech: np.ndarray) -> np.ndarray:
+    """Which frames of a clip are listened to: the speech in at most MAX_WINDOWS windows, (frames,) bool."""
+    chosen = np.zeros(len(speech), bool)
+    for begin in speech_windows(speech):
+        chosen[begin : begin + int(WINDOW_SECONDS * TRACK_RATE)] = True
+    return chosen & (speech > 0.5)
 
 
 def speech_windows(speech: np.ndarray) -> list[int]:
@@ -175,15 +150,13 @@ def unheard_identity(embedding_size: int) -> Identity:
 
 
 def _summarise(output: IdentityOutput) -> Identity:
-    embedding = F.normalize(output.embedding.float().mean(dim=0), dim=0).cpu().numpy()
-    female = float(torch.sigmoid(output.gender_logit.float().mean()))
-    # Windows of one clip err together: their variances are averaged, not reduced.
-    ages, variances = output.age.float(), output.age_log_variance.float().exp()
-    spread = float(torch.sqrt(variances.mean() + ages.var(unbiased=False)))
+    embedding = output.embedding[0].float().cpu().numpy()
+    female = float(torch.sigmoid(output.gender_logit[0].float()))
+    spread = float(output.age_log_variance[0].float().exp().sqrt())
     return Identity(
         embedding=embedding,
         gender=_attribute(female, math.sqrt(female * (1 - female)), GENDER_PRIOR),
-        age=_attribute(float(ages.mean().clamp(4, 95)), spread, AGE_PRIOR),
+        age=_attribute(float(output.age[0].float().clamp(4, 95)), spread, AGE_PRIOR),
         build=BUILD_PRIOR,
     )
 

@@ -19,19 +19,19 @@ MEL_RATE = SAMPLE_RATE // HOP
 
 _DYNAMIC_RANGE = 8.0  # log10 units kept below the loudest cell of a window, as Whisper does
 _REFERENCE_PEAK = 1.5  # log10 power of the loudest cell of a normally recorded voice
-_MAX_GAIN = 4.0  # log10 power: at most 40 dB of automatic gain
+_MAX_GAIN = 6.0  # log10 power: at most 60 dB of automatic gain
 
 
-def mel_filterbank() -> torch.Tensor:
-    """Slaney mel filters, float32, shape (80, 201): triangles of equal area from 0 to 8000 Hz."""
-    return _mel_filterbank().clone()
+def mel_filterbank(bands: int = MEL_BANDS) -> torch.Tensor:
+    """Slaney mel filters, float32, shape (bands, 201): triangles of equal area from 0 to 8000 Hz."""
+    return _mel_filterbank(bands).clone()
 
 
 @functools.cache
-def _mel_filterbank() -> torch.Tensor:
+def _mel_filterbank(bands: int) -> torch.Tensor:
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
     top = _hz_to_mel(SAMPLE_RATE / 2)
-    edges = torch.tensor([_mel_to_hz(top * i / (MEL_BANDS + 1)) for i in range(MEL_BANDS + 2)], dtype=torch.float64)
+    edges = torch.tensor([_mel_to_hz(top * i / (bands + 1)) for i in range(bands + 2)], dtype=torch.float64)
     width = edges.diff()
     slopes = edges[:, None] - frequencies[None, :]
     rising = -slopes[:-2] / width[:-1, None]
@@ -54,13 +54,13 @@ def mel_power(samples: torch.Tensor) -> torch.Tensor:
     window = torch.hann_window(FFT_SIZE, device=samples.device, dtype=samples.dtype)
     spectrum = torch.stft(samples, FFT_SIZE, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
     power = spectrum[..., :-1].abs().square()
-    return _mel_filterbank().to(power) @ power
+    return _mel_filterbank(MEL_BANDS).to(power) @ power
 
 
 def log_mel(samples: torch.Tensor, *, level: bool = True) -> torch.Tensor:
     """Whisper's log-mel: float32 (batch, samples) at 16 kHz -> (batch, 80, samples // 160), about [-1, 1.5].
 
-    With `level` each row is first brought to the loudness of a normal recording (at most 40 dB up), so that a whisper
+    With `level` each row is first brought to the loudness of a normal recording (at most 60 dB up), so that a whisper
     into a distant microphone and a shout give the networks the same picture.
     """
     logarithm = torch.log10(torch.clamp(mel_power(samples), min=1e-10))

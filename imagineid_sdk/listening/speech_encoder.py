@@ -53,18 +53,17 @@ class SpeechEncoder(ModelMixin, ConfigMixin):
     """Whisper's audio encoder: log-mel (batch, 80, 2 x frames) at 100 Hz -> features (batch, frames, 384) at 50 Hz."""
 
     @register_to_config
-    def __init__(self, width: int = 384, heads: int = 6, layers: int = 4, max_positions: int = 512):
+    def __init__(self, width: int = 384, heads: int = 6, layers: int = 4):
         super().__init__()
         self.conv1 = nn.Conv1d(MEL_BANDS, width, 3, padding=1)
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
-        self.positions = nn.Parameter(sinusoids(max_positions, width), requires_grad=False)
         self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         x = F.gelu(self.conv1(mel))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
-        x = x + self.positions[: x.shape[1]]
+        x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
         for block in self.blocks:
             x = block(x)
         return self.norm(x)

@@ -145,12 +145,13 @@ class ListeningStream:
     def _measure(self, end: int, complete: bool) -> None:
         start = max(self._first_whole, self._measured - _PITCH_CONTEXT)
         offset = self._first_whole
-        sound = self._sound.rows(offset * SAMPLES_PER_FEATURE, self._sound.end)
-        measured = measure(sound, start - offset, end - offset)
+        # Not what happens to be there already beyond the stretch: the size of the pieces would change what is heard.
+        last = self._sound.end if complete else end * SAMPLES_PER_FEATURE
+        measured = measure(self._sound.rows(offset * SAMPLES_PER_FEATURE, last), start - offset, end - offset)
         for name, track in self._measures.items():
             track.write(self._measured, getattr(measured, name)[self._measured - start :])
         # What reached beyond the sound was measured against silence: again when more is there.
-        self._measured = end if complete else min(end, self._sound.end // SAMPLES_PER_FEATURE - _FRAME_REACH)
+        self._measured = end if complete else max(0, end - _FRAME_REACH)
 
     def _find_voice(self, begin: int, end: int) -> None:
         first = max(self._measures["pitch"].first, begin - _VOICE_CONTEXT)

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from imagineid_sdk.imagining.lanes import side_by_side
+from imagineid_sdk.imagining.lanes import Lanes
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def test_results_come_in_order_and_few_items_are_taken_ahead(four_threads):
             taken.append(number)
             yield number
 
-    results = side_by_side(lambda number: number * number, items(), lanes=2)
+    results = Lanes(2).work(lambda number: number * number, items())
     assert next(results) == 0
     assert len(taken) <= 3
     assert list(results) == [number * number for number in range(1, 12)]
 
 
 def test_lanes_share_the_threads_and_leave_the_setting_alone(four_threads):
-    seen = list(side_by_side(lambda _: (torch.get_num_threads(), torch.is_grad_enabled()), range(6), lanes=2))
+    seen = list(Lanes(2).work(lambda _: (torch.get_num_threads(), torch.is_grad_enabled()), range(6)))
     assert seen == [(2, False)] * 6
     assert torch.get_num_threads() == 4
     born_later: list[int] = []
@@ -44,7 +44,7 @@ def test_lanes_share_the_threads_and_leave_the_setting_alone(four_threads):
 
 
 def test_one_item_gets_all_threads(four_threads):
-    assert list(side_by_side(lambda _: torch.get_num_threads(), [0], lanes=2)) == [4]
+    assert list(Lanes(2).work(lambda _: torch.get_num_threads(), [0])) == [4]
 
 
 def test_an_error_in_a_lane_reaches_the_caller(four_threads):
@@ -54,4 +54,4 @@ def test_an_error_in_a_lane_reaches_the_caller(four_threads):
         return number
 
     with pytest.raises(ValueError, match="three"):
-        list(side_by_side(work, range(6), lanes=2))
+        list(Lanes(2).work(work, range(6)))

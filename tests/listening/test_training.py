@@ -11,13 +11,13 @@ from imagineid_sdk.listening.visemes import VISEMES
 
 def test_content_training_leaves_identity_bit_identical():
     torch.manual_seed(0)
-    identity = IdentityEncoder(width=16, embedding_size=8).eval().requires_grad_(False)
+    identity = IdentityEncoder(voice_size=16, embedding_size=8).eval().requires_grad_(False)
     content = ContentEncoder(embedding_size=8, width=16)
     before = {name: value.clone() for name, value in identity.state_dict().items()}
     optimizer = torch.optim.AdamW(content.parameters(), lr=1e-2)
     losses = []
     for _ in range(10):
-        embedding = identity(torch.zeros(2, 80, 100), torch.zeros(2, 8)).embedding
+        embedding = identity(torch.ones(2, 16), torch.zeros(2, 8)).embedding
         logits, _ = content(torch.ones(2, 20, 384), embedding)
         target = torch.full((40,), VISEMES.index("AA"))
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target)

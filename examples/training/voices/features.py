@@ -17,12 +17,16 @@ import numpy as np
 import torch
 
 from examples.training.voices import augment, corpus, phones
+from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pitch_statistics
 from imagineid_sdk.listening.mel import log_mel
+from imagineid_sdk.listening.profile import ProsodyTrack
 from imagineid_sdk.listening.prosody import analyse_prosody
 from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, SpeechEncoder, num_features
+from imagineid_sdk.listening.voice import VoiceNetwork
 
 WEIGHTS = Path(__file__).parents[3] / "imagineid_sdk" / "weights" / "tiny"
 _BACKGROUNDS = 120
+_OF_UTTERANCES = ("voices", "pitch_statistics")
 _logger = logging.getLogger(__name__)
 
 
@@ -31,7 +35,8 @@ class Views:
     """Utterances of a corpus end to end at 50 Hz: `edges[i]:edges[i + 1]` is utterance `picked[i]`, then backgrounds.
 
     features (N, 384) float16; mel (2, 2 N, 80) float16; speech, loudness, pitch (2, N); visemes (N,) int8;
-    actions (N, A) float16. The first axis of mel and prosody: the two degraded copies; features are of copy 0.
+    actions (N, A) float16. Of whole utterances: voices (2, utterances, 256), pitch_statistics (2, utterances, 8).
+    The first axis of mel, prosody and voices: the two degraded copies; features are of copy 0.
     """
 
     picked: np.ndarray
@@ -43,6 +48,8 @@ class Views:
     pitch: np.ndarray
     visemes: np.ndarray
     actions: np.ndarray
+    voices: np.ndarray
+    pitch_statistics: np.ndarray
 
 
 def main() -> None:
@@ -53,11 +60,12 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     encoder = SpeechEncoder.from_pretrained(WEIGHTS / "speech_encoder", torch_dtype=torch.float32).eval()
+    voice = IdentityEncoder.from_pretrained(WEIGHTS / "identity_encoder", torch_dtype=torch.float32).voice
     for folder in options.corpora:
         rng = np.random.default_rng(options.seed)
         utterances = corpus.load(folder)
         picked = np.flatnonzero(rng.uniform(size=len(utterances)) < options.share)
-        views = make_views([utterances[i] for i in picked], picked, encoder, rng)
+        views = make_views([utterances[i] for i in picked], picked, encoder, voice, rng)
         for name, value in vars(views).items():
             np.save(folder / f"view_{name}.npy", value)
         _logger.info("%s: %d frames", folder, len(views.visemes))
@@ -70,8 +78,9 @@ def load_views(folder: Path) -> Views:
 
 
 def make_views(
-    utterances: list[corpus.Utterance], picked: np.ndarray, encoder: SpeechEncoder, rng: np.random.Generator
-) -> Views:
+    utterances: list[corpus.Utterance], picked: np.ndarray, encoder: SpeechEncoder, voice: VoiceNetwork,
+    rng: np.random.Generator,
+) -> Views:  # fmt: skip
     """Two copies of every utterance, then `_BACKGROUNDS` clips of noise, hum and music without any speech."""
     names = [name for name in Views.__dataclass_fields__ if name not in ("picked", "edges")]
     columns: dict[str, list] = {name: [] for name in names}
@@ -91,13 +100,25 @@ def make_views(
         columns["visemes"].append(phones.viseme_frames(sounds, frames).astype(np.int8))
         columns["actions"].append(phones.action_frames(sounds, frames).astype(np.float16))
         lengths.append(frames)
+        if number < len(utterances):
+            described = [describe_voice(voice, copy, track) for copy, track in zip(copies, tracks, strict=True)]
+            for name, values in zip(_OF_UTTERANCES, zip(*described, strict=True), strict=True):
+                columns[name].append(np.stack(values)[:, None])
         if number % 200 == 0:
             _logger.info("%d of %d", number, len(jobs))
     wide = {
-        name: np.concatenate(parts, axis=1 if name in ("mel", "speech", "loudness", "pitch") else 0)
+        name: np.concatenate(parts, axis=1 if name in ("mel", "speech", "loudness", "pitch", *_OF_UTTERANCES) else 0)
         for name, parts in columns.items()
     }
     return Views(picked=picked, edges=np.concatenate([[0], np.cumsum(lengths)]), **wide)
+
+
+def describe_voice(voice: VoiceNetwork, samples: np.ndarray, track: ProsodyTrack) -> tuple[np.ndarray, np.ndarray]:
+    """What the identity stage sees of a sound, float32 (256,) and (8,); where nothing is heard, of all of it."""
+    chosen = chosen_speech(track.speech)
+    chosen = chosen if chosen.any() else np.ones(len(chosen), bool)
+    speech = samples[: len(chosen) * SAMPLES_PER_FEATURE][np.repeat(chosen, SAMPLES_PER_FEATURE)[: len(samples)]]
+    return voice.describe(speech).numpy(), pitch_statistics(track.pitch[chosen], track.speech[chosen])
 
 
 def _copy(clean: np.ndarray, has_speech: bool, rng: np.random.Generator) -> np.ndarray:

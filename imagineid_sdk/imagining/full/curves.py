@@ -181,7 +181,7 @@ class CurveRenderer:
 
     def __init__(self, head: ParametricHead, size: int, latent_size: int) -> None:
         self.size, self.latent_size = size, latent_size
-        self.triangles = head.triangles.cpu().numpy()
+        self.triangles = head.triangles.int().cpu().numpy()
         self.points = CurvePoints.of(head)
         forward = int(head.eye_directions[:, 2].argmax())
         eyes = head.config.num_vertices, head.config.num_vertices + head.config.num_eye_vertices
