@@ -81,19 +81,6 @@ def sex_agreement(voices: Sequence[Voice]) -> tuple[str, int]:
     return " / ".join(shares), sum(len(hits) for hits in right.values())
 
 
-def sex_certainty(voices: Sequence[Voice]) -> str:
-    """Mean certainty and share right of what is said with less, and with more, than 0.9: equal if it is calibrated."""
-    known = [voice for voice in voices if voice.speech.sex in ("man", "woman")]
-    female = np.array([voice.profile.gender.value for voice in known])
-    right = (female > 0.5) == np.array([voice.speech.sex == "woman" for voice in known], bool)
-    sure = np.maximum(female, 1 - female)
-    parts = []
-    for chosen in (sure < 0.9, sure >= 0.9):
-        said = f"{sure[chosen].mean():.2f} said, {right[chosen].mean():.2f} right" if chosen.any() else "-"
-        parts.append(f"{said} (n={chosen.sum()})")
-    return " / ".join(parts)
-
-
 def voice_rows(voices: Sequence[Voice]) -> list[Row]:
     """How well voices are told apart and sexed, by listening alone."""
     same, other = _pairs(voices, lambda a, b: float(a.profile.embedding @ b.profile.embedding))
@@ -104,7 +91,6 @@ def voice_rows(voices: Sequence[Voice]) -> list[Row]:
         measure_row("embeddings of one voice, cosine (mean / lowest)", mean_and(same, np.min), "names"),
         measure_row("embeddings of two voices, cosine (mean / highest)", mean_and(other, np.max), "names"),
         measure_row(f"sex heard as known, men / women ({known} clips)", sex, "credits or pitch"),
-        measure_row("certainty about sex: below 0.9 / above", sex_certainty(voices), "credits or pitch"),
     ]
 
 

@@ -14,6 +14,8 @@ speech gets a second of silence appended, so that silence is always judged.
     people whose number leaves 19 when divided by 20 are used: those are kept out of training.
 --clips: the same, but consecutive frames of a moving head: the truth for flicker.
 --autoencoder: folder of an autoencoder that was saved with its encoder; the shipped one has none.
+--synthetic: corpora of examples/training/voices; the speakers that were kept out of training join the retrieval.
+--steps: denoising steps of every frame of the videos; more is slower, and what it changes is in the tables.
 --quick: few clips, few seconds. Whatever the size, --parts prints some of the tables only.
 """
 
@@ -24,14 +26,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import ablation, factors, people, robustness
+from benchmarks import ablation, factors, people, reliability, robustness
 from benchmarks.autoencoder import autoencoder_rows
 from benchmarks.judges import PhoneRecogniser
 from benchmarks.measures import Judges
 from benchmarks.people import Portrait
 from benchmarks.renders import calibrate, held_out
 from benchmarks.sheets import frames_of, save_sheet
-from benchmarks.speech import Speech, find_speech, first_takes
+from benchmarks.speech import Speech, find_speech, first_takes, synthetic_speech
 from benchmarks.tables import print_table, rows_of
 from benchmarks.videos import LIPS, MOTION, PERSON, Bench, generate, language_rows, picture_columns
 
@@ -66,11 +68,13 @@ QUICK = Size(
 
 @dataclass(frozen=True)
 class Sounds:
-    """The clips of speech: sentences, single words, and one clip of each of the voices that are filmed."""
+    """The clips of speech: sentences, single words, one clip of each of the voices that are filmed; and two clips of
+    each synthetic voice that was kept out of training."""
 
     sentences: list[Speech]
     words: list[Speech]
     filmed: list[Speech]
+    synthetic: list[Speech]
 
     @property
     def second_takes(self) -> dict[str, Speech]:
@@ -121,7 +125,15 @@ def judge_voices(bench: Bench, sounds: Sounds, size: Size) -> None:
     print_table("Voices: sentences", people.voice_rows(heard))
     if size.words and sounds.words:
         words = people.hear_voices(bench, sounds.words, with_faces=False)
-        print_table("Voices: sentences and single words", people.voice_rows([*heard, *words]))
+        everybody = [*heard, *words]
+        print_table("Voices: sentences and single words", people.voice_rows(everybody))
+        rows = reliability.reliability_rows(everybody)
+        print_table("How sure of the sex, and how often right", rows)
+        if bench.sheets:
+            reliability.save_plot(bench.sheets / "reliability.png", rows)
+        if sounds.synthetic:
+            synthetic = people.hear_voices(bench, sounds.synthetic, with_faces=False)
+            print_table("Voices: these and synthetic ones", people.voice_rows([*everybody, *synthetic]))
     print_table("Noise", robustness.noise_rows(bench, heard, sounds.filmed))
 
 
@@ -162,9 +174,11 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="rendered clips of moving heads (.npy)")
     parser.add_argument("--autoencoder", type=Path, help="folder of an autoencoder with its encoder")
     parser.add_argument("--speech", type=Path, help="folder that real_speech.py wrote")
+    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="corpora of synthetic voices")
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
     parser.add_argument("--model", help="folder or name for from_pretrained; default: the embedded model")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, help="denoising steps of a frame; default the pipeline's, 1")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="few clips, few seconds")
     parser.add_argument("--seconds", type=float, help="of each clip; default 8, quick 2")
@@ -196,9 +210,10 @@ def run(arguments: argparse.Namespace, size: Size) -> None:
     pipe.set_progress_bar_config(disable=True)
     sentences, words = find_speech(arguments.speech)
     filmed = [clip.first(size.seconds) for clip in first_takes(sentences, size.clips)]
-    bench = Bench(pipe, judges, PhoneRecogniser(), calibration, arguments.sheets, arguments.seed)
+    bench = Bench(pipe, judges, PhoneRecogniser(), calibration, arguments.sheets, arguments.seed, arguments.steps)
+    sounds = Sounds(sentences, words, filmed, synthetic_speech(arguments.synthetic))
     for name in arguments.parts:
-        PARTS[name](bench, Sounds(sentences, words, filmed), size)
+        PARTS[name](bench, sounds, size)
 
 
 if __name__ == "__main__":

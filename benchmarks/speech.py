@@ -6,6 +6,7 @@ speaker are the same voice, whatever their words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def find_speech(folder: Path) -> tuple[list[Speech], list[Speech]]:
         [read_speech(path) for path in sorted(folder.glob("*.wav"))],
         [read_speech(path) for path in sorted((folder / "words").glob("*.wav"))],
     )
+
+
+def synthetic_speech(corpora: Sequence[Path]) -> list[Speech]:
+    """Two clips of calm speech of each speaker whom training never heard, from corpora of examples/training/voices."""
+    from examples.training.voices import corpus
+
+    takes: dict[str, list[Speech]] = {}
+    for folder in corpora:
+        for said in corpus.load(folder):
+            sex = "woman" if said.gender == "female" else "man"
+            of_speaker = takes.setdefault(f"xx_{sex}_{folder.name}-{said.speaker}", [])
+            if said.held_out and said.emotion == "neutral" and len(of_speaker) < 2:
+                name = f"xx_{sex}_{folder.name}-{said.speaker}_{'ab'[len(of_speaker)]}"
+                of_speaker.append(Speech(name, said.samples))
+    return [clip for clips in takes.values() if len(clips) == 2 for clip in clips]
 
 
 def first_takes(clips: list[Speech], count: int) -> list[Speech]:

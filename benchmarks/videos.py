@@ -43,7 +43,8 @@ BLINKING = ACTION_INDEX["eyeBlinkLeft"]
 
 @dataclass(frozen=True)
 class Bench:
-    """What every part of the benchmark works with. sheets: folder for pictures, None for none."""
+    """What every part of the benchmark works with. sheets: folder for pictures, None for none; steps: of
+    a frame of the videos, None for as many as the pipeline takes."""
 
     pipe: Any
     judges: Judges
@@ -51,6 +52,7 @@ class Bench:
     calibration: Calibration | None
     sheets: Path | None
     seed: int
+    steps: int | None = None
 
     def film(self, name: str, out: Any) -> Video:
         """A result of the pipeline with the faces that the judge finds in it."""
@@ -96,7 +98,7 @@ class Generated:
 def generate(bench: Bench, speech: Speech) -> Generated:
     """Runs the pipeline on a clip and a second of silence."""
     spoken = speech.then_silence(SILENCE)
-    out = bench.pipe(spoken.clip, seed=bench.seed)
+    out = bench.pipe(spoken.clip, seed=bench.seed, num_inference_steps=bench.steps)
     video = bench.film(speech.name, out)
     return Generated(
         speech=spoken,

@@ -26,7 +26,7 @@ class GenerateOptions(BaseModel):
         fps: frames per second; the video has ``round(duration * fps)`` frames.
         num_inference_steps: denoising steps of every frame; None is what the model was trained for: 1, at full scale
             4.
-        reference_steps: denoising steps of the one reference frame; None is 16, at full scale 25.
+        reference_steps: denoising steps of the one reference frame; None is 10, at full scale 25.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
             sampled, see `Wishes`.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers

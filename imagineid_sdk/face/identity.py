@@ -60,9 +60,9 @@ class Identity:
         hair, hair_color, eye_color, beard, clothes, glasses: words of ``WORDS``.
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
-        traits: ``(100,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
-            head, the noise that the face is imagined from, and the shades of hair and clothes. None leaves that noise
-            to the seed alone.
+        traits: ``(101,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
+            head, the noise that the face is imagined from, build, and the shades of hair and clothes. None leaves that
+            noise to the seed alone.
         reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
     """
 

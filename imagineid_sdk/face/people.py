@@ -35,17 +35,21 @@ COLOURED = ("hair_color", "clothes_color", "skin")
 """Wishes that may be a colour instead of a word."""
 
 LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
-AGE_WIDTH, HEARD_AGE_WIDTH, SEX_WIDTH = 0.11, 0.25, 0.25
-"""Widths of the kernel that picks similar people: of MakeHuman's age parameter where it is asked for, and where it is
-heard, which two clips of one voice do differently; and of gender."""
+SEX_WIDTH = 0.25
+"""Width of the kernel that picks people of like sex."""
+CHILD_UNTIL, GREY_FROM, GREY_OVER = 14.0, 0.84, 0.12
+"""Years up to which looks are those of children; MakeHuman's age parameter where hair begins to turn grey, and over
+which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
+and must not have other hair for that."""
 VOICE_SHARE = 0.95
 """Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, the shade of
-the hair. Embeddings of one voice have a cosine of 0.9, of two voices 0.2 (``benchmarks/README.md``). All of it is
-continuous in the voice, so that 0.9 leaves the person the same; what comes in words would flip, and is the seed's."""
-HAIR_SHADES, CLOTHES_SHADES = 0.25, 0.5
+the hair. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
+(``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the same; what comes in
+words would flip, and is the seed's."""
+HAIR_SHADES, CLOTHES_SHADES = 0.4, 0.5
 """Doublings for one standard deviation of the voice: of the hair's brightness, of each primary of the clothes."""
-SHADES = 1 + 3
-"""Traits that shade hair and clothes."""
+SHADES, BUILD = 1 + 3, 1
+"""Traits that shade hair and clothes; the one that says how heavy somebody is."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -58,7 +62,8 @@ class Heard:
         gender: probability that the speaker is female.
         age, age_spread: years.
         build, build_spread: 0 slim .. 1 heavy.
-        voice: unit embedding; places the person among those who fit, so that another voice is another person.
+        voice: unit vector of what is the voice's own (``IdentityEncoder.own_way``); places the person among those who
+            fit, so that another voice is another person.
     """
 
     gender: float
@@ -126,29 +131,29 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         random = np.random.default_rng(seed)
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
-        coin, sex, age_noise, build_noise = random.uniform(), random.uniform(), random.normal(), random.normal()
+        coin, sex, age_noise, greying = random.uniform(), random.uniform(), random.normal(), random.uniform(0.5, 1.8)
         noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
         codes = len(head.code_spread)
-        directions = random.normal(size=(codes + SHADES, len(heard.voice)))
-        own = random.normal(size=codes + SHADES)
+        directions = random.normal(size=(codes + SHADES + BUILD, len(heard.voice)))
+        own = random.normal(size=codes + SHADES + BUILD)
 
         female = _female(heard.gender, wishes.gender, coin)
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
         age = age if wishes.age is None else float(wishes.age)
-        build = float(np.clip(heard.build + heard.build_spread * 0.7 * build_noise, 0.2, 0.85))
+        # What is free comes mostly from the voice itself, and a little from the seed alone.
+        free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
+        build = float(np.clip(heard.build + heard.build_spread * 0.8 * free[-1], 0.15, 0.9))
         gender = (
             (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
         )
 
-        distance = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2
-        width = HEARD_AGE_WIDTH if wishes.age is None else AGE_WIDTH
-        distance = distance + ((factors[:, 1] - age_parameter(age)) / width) ** 2
-        person = int(np.argmax(noise["person"] - distance / 2))
-        dressed = int(np.argmax(noise["clothes"] - distance / 2))
+        grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
+        fits = grown & (factors[:, 1] < GREY_FROM) if age > CHILD_UNTIL else ~grown
+        unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
+        person = int(np.argmax(noise["person"] - unlike))
+        dressed = int(np.argmax(noise["clothes"] - unlike))
         ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
-        # What is free comes mostly from the voice itself, and a little from the seed alone.
-        free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
         spread = head.code_spread.float().cpu().numpy()
         code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (spread @ free[:codes])
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
@@ -159,7 +164,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed, traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
-        identity = self._shaded(identity, free[codes:])
+        identity = self._shaded(identity, free[codes:], greying)
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -176,12 +181,14 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         return replace(identity, **changes) if changes else identity
 
-    def _shaded(self, identity: Identity, traits: np.ndarray) -> Identity:
-        """The same person with lighter or darker hair of the same hue, and clothes of another colour."""
+    def _shaded(self, identity: Identity, traits: np.ndarray, greying: float) -> Identity:
+        """The same person with lighter or darker hair of the same hue, grey with age, and clothes of another colour."""
         traits = np.clip(traits, -2, 2)
         hair, clothes = np.array(identity.hair_rgb), np.array(identity.clothes_rgb)
         hair = hair * np.clip(2 ** (HAIR_SHADES * traits[0]), 0.08 / hair.max(), max(1.0, 0.85 / hair.max()))
-        clothes = np.clip(clothes * 2 ** (CLOTHES_SHADES * traits[1:]), 0.04, 0.92)
+        grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
+        hair = hair + grey * (np.array(self._typical("hair_color", "grey" if greying < 1.1 else "white", 0)) - hair)
+        clothes = np.clip(clothes * 2 ** (CLOTHES_SHADES * traits[1:4]), 0.04, 0.92)
         return replace(
             identity, hair_rgb=_triple(hair), hair_color=self._hair_word(_triple(hair)), clothes_rgb=_triple(clothes)
         )

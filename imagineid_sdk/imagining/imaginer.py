@@ -23,7 +23,7 @@ from .semantic import SemanticAdapter, Semantics, WordEmbedder
 from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
-FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 16, 2.0
+FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 
 

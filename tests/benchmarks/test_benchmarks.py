@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from benchmarks.judges import Face  # noqa: E402
 from benchmarks.landmarks import LandmarkJudge, Shown  # noqa: E402
 from benchmarks.measures import blink_seconds, rank_correlation, turning_spectrum  # noqa: E402
 from benchmarks.people import Voice, retrieval  # noqa: E402
+from benchmarks.reliability import reliability_rows, save_plot  # noqa: E402
 from benchmarks.speech import RATE, Speech, active_level, first_takes, to_last_sound  # noqa: E402
 from benchmarks.tables import rows_of  # noqa: E402
 
@@ -84,6 +86,19 @@ def test_retrieval_counts_voices_with_two_clips_only():
 
     voices = [voice("en_man_x_a", 1, 0), voice("en_man_x_b", 0.9, 0.1), voice("en_man_y_a", 0, 1)]
     assert retrieval(voices, voices) == 1.0
+
+
+def test_certainty_is_compared_with_how_often_it_is_right(tmp_path):
+    def voice(name: str, female: float) -> Voice:
+        return Voice(Speech(name, np.zeros(1)), SimpleNamespace(gender=SimpleNamespace(value=female)), None)
+
+    voices = [voice("en_woman_a", 0.95), voice("en_man_b", 0.05), voice("en_man_c", 0.65), voice("en_woman_d", 0.65)]
+    rows = reliability_rows([*voices, voice("en_voice_e", 0.1)])
+    assert [row["clips"] for row in rows] == ["0", "2", "0", "0", "2", "4"]
+    assert (rows[1]["said"], rows[1]["right"], rows[4]["right"]) == ("0.65", "0.50", "1.00")
+    assert rows[-1]["said"] == "0.100"
+    save_plot(tmp_path / "plot.png", rows)
+    assert (tmp_path / "plot.png").stat().st_size > 0
 
 
 def test_turning_and_blinking():

@@ -70,6 +70,22 @@ def test_another_voice_of_the_same_sex_is_another_person(cast):
     assert own.ancestry == other.ancestry and own.skin_rgb == other.skin_rgb
 
 
+def test_a_voice_heard_older_is_the_same_person(cast):
+    for seed in range(12):
+        young, older = (cast(replace(MAN, age=age), seed) for age in (34.0, 48.0))
+        for look in ("hair", "eye_color", "beard", "clothes", "skin_rgb", "ancestry"):
+            assert getattr(young, look) == getattr(older, look)
+        assert np.abs(np.array(young.hair_rgb) - older.hair_rgb).max() < 0.25
+
+
+def test_hair_turns_grey_with_age_and_children_look_like_children(cast):
+    brightness = [np.mean([sum(cast(MAN, seed, age=age).hair_rgb) for seed in range(20)]) for age in (30, 62, 80)]
+    assert brightness[0] < brightness[1] < brightness[2]
+    grey = [cast(MAN, seed, age=80).hair_color in ("grey", "white", "ash") for seed in range(20)]
+    assert np.mean(grey) > 0.6
+    assert all(cast(MAN, seed, age=10).beard == "none" for seed in range(20))
+
+
 def test_editing_one_attribute_leaves_the_others(cast):
     plain, edited = cast(seed=3), cast(seed=3, hair="long", eye_color="green")
     assert (edited.hair, edited.eye_color) == ("long", "green")

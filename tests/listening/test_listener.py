@@ -108,6 +108,19 @@ def test_one_voice_is_one_person(listener, hello, reading, reading_again):
     assert abs(first.age.value - second.age.value) < 12
 
 
+def test_what_is_a_voices_own_stays_with_it(listener, hello, reading, reading_again):
+    own = [
+        listener.identity_encoder.own_way(listener.listen(clip).embedding) for clip in (reading, reading_again, hello)
+    ]
+    assert all(np.isclose(np.linalg.norm(way), 1, atol=1e-4) for way in own)
+    assert own[0] @ own[1] > 0.75 and own[0] @ own[2] < 0.5
+
+
+def test_level_does_not_change_the_voice(listener, reading):
+    loud, quiet = (listener.listen(as_clip(reading.samples * gain)) for gain in (1.0, 0.03))
+    assert loud.embedding @ quiet.embedding > 0.98
+
+
 def test_plain_reading_is_hardly_emotional(listener, reading, reading_again):
     for clip in (reading, reading_again):
         assert listener.listen(clip).emotion.intensity < 0.5
