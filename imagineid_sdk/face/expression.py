@@ -14,23 +14,23 @@ from imagineid_sdk.listening.profile import EMOTIONS
 # Emotion -> actions at full intensity, 0..1. A name without a side stands for both sides.
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {},
-    "happy": {"mouthSmile": 0.70, "cheekSquint": 0.50, "eyeSquint": 0.30, "mouthDimple": 0.15},  # AU 6 + 12
+    "happy": {"mouthSmile": 0.80, "cheekSquint": 0.70, "eyeSquint": 0.35, "mouthDimple": 0.15},  # AU 6 + 12
     "sad": {  # AU 1 + 4 + 15 + 17
-        "browInnerUp": 0.80, "browDown": 0.15, "mouthFrown": 0.60, "mouthShrugLower": 0.25, "eyeSquint": 0.20,
+        "browInnerUp": 1.00, "browDown": 0.20, "mouthFrown": 0.80, "mouthShrugLower": 0.30, "eyeSquint": 0.25,
     },
     "angry": {  # AU 4 + 5 + 7 + 9 + 24
-        "browDown": 0.80, "noseSneer": 0.35, "mouthPress": 0.30, "mouthFrown": 0.25, "eyeSquint": 0.30, "eyeWide": 0.15,
+        "browDown": 1.00, "noseSneer": 0.50, "mouthPress": 0.30, "mouthFrown": 0.35, "eyeSquint": 0.35, "eyeWide": 0.20,
     },
-    "surprised": {"browInnerUp": 0.75, "browOuterUp": 0.75, "eyeWide": 0.70, "jawOpen": 0.15},  # AU 1 + 2 + 5 + 26
+    "surprised": {"browInnerUp": 1.00, "browOuterUp": 1.00, "eyeWide": 1.00, "jawOpen": 0.25},  # AU 1 + 2 + 5 + 26
     "fearful": {  # AU 1 + 2 + 4 + 5 + 20
-        "browInnerUp": 0.80, "browOuterUp": 0.30, "browDown": 0.20, "eyeWide": 0.60, "mouthStretch": 0.45,
+        "browInnerUp": 1.00, "browOuterUp": 0.40, "browDown": 0.20, "eyeWide": 0.90, "mouthStretch": 0.60,
     },
     "disgusted": {  # AU 9 + 10 + 15
-        "noseSneer": 0.75, "mouthUpperUp": 0.35, "browDown": 0.35, "mouthFrown": 0.30, "eyeSquint": 0.30,
+        "noseSneer": 1.00, "mouthUpperUp": 0.60, "browDown": 0.50, "mouthFrown": 0.45, "eyeSquint": 0.45,
     },
     "contemptuous": {  # AU 12 + 14 of one side
-        "mouthDimpleLeft": 0.50, "mouthDimpleRight": 0.20, "mouthSmileLeft": 0.30, "mouthSmileRight": 0.08,
-        "browOuterUpLeft": 0.25, "eyeSquint": 0.15,
+        "mouthDimpleLeft": 0.70, "mouthDimpleRight": 0.20, "mouthSmileLeft": 0.45, "mouthSmileRight": 0.08,
+        "browOuterUpLeft": 0.40, "eyeSquint": 0.15,
     },
 }  # fmt: skip
 

@@ -111,10 +111,9 @@ def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:
 def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: ProsodyTrack) -> Identity:
     """Who is speaking in a clip (float32 mono 16 kHz) with its prosody; without speech the priors."""
     chosen = chosen_speech(prosody.speech)
-    speech = np.ascontiguousarray(samples[: len(chosen) * 2 * HOP][np.repeat(chosen, 2 * HOP)[: len(samples)]])
-    if not len(speech):
+    if not chosen.any():
         return unheard_identity(encoder.config.embedding_size)
-    voice = encoder.voice.describe(speech.astype(np.float32))
+    voice = encoder.voice.describe(samples_of(samples, chosen))
     figures = torch.from_numpy(pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen]))
     output = encoder(voice[None].to(encoder.device, encoder.dtype), figures[None].to(encoder.device, encoder.dtype))
     return _summarise(output)
@@ -126,6 +125,11 @@ def chosen_speech(speech: np.ndarray) -> np.ndarray:
     for begin in speech_windows(speech):
         chosen[begin : begin + int(WINDOW_SECONDS * TRACK_RATE)] = True
     return chosen & (speech > 0.5)
+
+
+def samples_of(samples: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The samples of the chosen frames one after the other, float32."""
+    return samples[: len(chosen) * 2 * HOP][np.repeat(chosen, 2 * HOP)[: len(samples)]].astype(np.float32)
 
 
 def speech_windows(speech: np.ndarray) -> list[int]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from examples.training.voices import augment, corpus, phones
-from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pitch_statistics
+from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pitch_statistics, samples_of
 from imagineid_sdk.listening.mel import log_mel
 from imagineid_sdk.listening.profile import ProsodyTrack
 from imagineid_sdk.listening.prosody import analyse_prosody
@@ -117,8 +117,8 @@ def describe_voice(voice: VoiceNetwork, samples: np.ndarray, track: ProsodyTrack
     """What the identity stage sees of a sound, float32 (256,) and (8,); where nothing is heard, of all of it."""
     chosen = chosen_speech(track.speech)
     chosen = chosen if chosen.any() else np.ones(len(chosen), bool)
-    speech = samples[: len(chosen) * SAMPLES_PER_FEATURE][np.repeat(chosen, SAMPLES_PER_FEATURE)[: len(samples)]]
-    return voice.describe(speech).numpy(), pitch_statistics(track.pitch[chosen], track.speech[chosen])
+    figures = pitch_statistics(track.pitch[chosen], track.speech[chosen])
+    return voice.describe(samples_of(samples, chosen)).numpy(), figures
 
 
 def _copy(clean: np.ndarray, has_speech: bool, rng: np.random.Generator) -> np.ndarray:
