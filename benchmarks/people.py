@@ -121,7 +121,7 @@ def video_rows(clips: Sequence[Generated]) -> list[Row]:
     if not distances:
         return []
     value = f"{mean_and(distances, np.nanmin)} / {np.mean(np.array(distances) > OTHER):.0%}"
-    return [measure_row(f"videos of two voices, same seed (mean / smallest / over {OTHER})", value, "dlib")]
+    return [measure_row(f"videos of two voices, two seeds (mean / smallest / over {OTHER})", value, "dlib")]
 
 
 def seed_rows(bench: Bench, speech: Speech, people: Sequence[Portrait]) -> list[Row]:

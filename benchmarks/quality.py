@@ -86,7 +86,8 @@ class Sounds:
 
 def judge_videos(bench: Bench, sounds: Sounds, size: Size) -> None:
     """Lips, person, motion and picture of each clip."""
-    clips = [generate(bench, clip) for clip in sounds.filmed]
+    # A seed for each: with one for all, everybody would wear the same hair and skin, and these would be judged.
+    clips = [generate(bench, clip, bench.seed + number) for number, clip in enumerate(sounds.filmed)]
     names = [made.name for made in clips]
     print_table("Lips", rows_of(clips, names, LIPS))
     print_table("Lips by language", language_rows(clips))

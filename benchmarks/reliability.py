@@ -34,7 +34,10 @@ def reliability_rows(voices: Sequence[Voice]) -> list[Row]:
         [abs(float(row["said"]) - float(row["right"])) for row in rows if row["clips"] != "0"],
         weights=[int(row["clips"]) for row in rows if row["clips"] != "0"],
     )
-    return [*rows, {"sure of": "expected calibration error", "clips": str(len(sure)), "said": f"{error:.3f}"}]
+    return [
+        *rows,
+        {"sure of": "expected calibration error", "clips": str(len(sure)), "said": f"{error:.3f}", "right": "-"},
+    ]
 
 
 def save_plot(path: Path, rows: Sequence[Row]) -> None:

@@ -56,7 +56,7 @@ def peak_mb() -> float:
 # --- one row, in this process -----------------------------------------------------------------------------------------
 
 
-def measure(seconds: float, threads: int, steps: int, precision: str) -> dict[str, float]:
+def measure(seconds: float, threads: int, steps: int, precision: str, keep: str | None) -> dict[str, float]:
     """Start, first frames, and the stages over a clip of this length."""
     row: dict[str, float] = {}
     row["torch"], torch = seconds_of(lambda: __import__("torch"))
@@ -71,7 +71,7 @@ def measure(seconds: float, threads: int, steps: int, precision: str) -> dict[st
         imaginer.bfloat16_pays = lambda device: False
     person = first_frames(pipe, row)
     if seconds > COLLECTED:
-        row.update(passed_through(pipe, person, seconds, steps))
+        row.update(passed_through(pipe, person, seconds, steps, keep))
     else:
         row.update(by_stage(pipe, person, seconds, steps))
     row["memory"] = peak_mb()
@@ -105,20 +105,31 @@ def by_stage(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, fl
         passed, _ = seconds_of(
             lambda: pipe.write_mp4(sound, Path(folder) / "b.mp4", identity=person, num_inference_steps=steps)
         )
+    streamed, _ = seconds_of(lambda: fed_by_the_second(pipe.stream(identity=person, fps=FPS), sound))
     figures = {
         "listen": heard, "geometry": drawn, "imagine": made - drawn, "encode": written,
-        "call and save": whole + written, "all": passed,
+        "call and save": whole + written, "stream": streamed, "all": passed,
     }  # fmt: skip
     return {name: value / seconds for name, value in figures.items()}
 
 
-def passed_through(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, float]:
+def fed_by_the_second(stream: Any, sound: np.ndarray) -> None:
+    with stream:
+        for begin in range(0, len(sound), RATE):
+            for _ in stream.feed(sound[begin : begin + RATE]):
+                pass
+        for _ in stream.finish():
+            pass
+
+
+def passed_through(pipe: Any, person: Any, seconds: float, steps: int, keep: str | None) -> dict[str, float]:
     from imagineid_sdk.audio_stream import SoundBlocks
 
     with tempfile.TemporaryDirectory() as folder:
         sound = SoundBlocks(RATE, 1, speech_blocks(seconds))
         options = {"identity": person, "num_inference_steps": steps}
-        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, Path(folder) / "talk.mp4", **options))
+        path = Path(keep or folder) / f"{seconds:g}.mp4"
+        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, path, **options))
     return {"all": passed / seconds}
 
 
@@ -152,13 +163,14 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["bf16"], choices=["bf16", "fp32"])
     parser.add_argument("--hour", action="store_true", help="one hour as well")
     parser.add_argument("--cold", action="store_true", help="start in fresh processes as well")
+    parser.add_argument("--keep", help="folder in which videos of two minutes and more are left to look at")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(**json.loads(options.one))))
         return
     wanted = [
-        {"seconds": seconds, "threads": threads, "steps": steps, "precision": precision}
+        {"seconds": seconds, "threads": threads, "steps": steps, "precision": precision, "keep": options.keep}
         for precision in options.precision
         for threads in options.threads
         for steps in options.steps
@@ -185,14 +197,15 @@ def print_start(row: dict[str, float], cold: dict[str, float]) -> None:
 
 
 def print_stages(rows: list[dict[str, Any]]) -> None:
-    columns = ["listen", "geometry", "imagine", "encode", "call and save", "all"]
+    columns = ["listen", "geometry", "imagine", "encode", "call and save", "stream", "all"]
     print(f"\n| audio, s | threads | steps | precision | {' | '.join(columns)} | peak MB |")
     print("|---" * (len(columns) + 5) + "|")
     for row in rows:
         shares = " | ".join(f"{row[name]:.3f}" if name in row else "" for name in columns)
         setting = f"{row['seconds']:g} | {row['threads']} | {row['steps']} | {row['precision']}"
         print(f"| {setting} | {shares} | {row['memory']:.0f} |")
-    print("\nListen to all: seconds of work for a second of video; all is sound to finished mp4, encoded on the way.")
+    print("\nListen to all: seconds of work for a second of video; stream is fed by the second; all is sound to "
+          "finished mp4, encoded on the way.")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -95,10 +95,10 @@ class Generated:
         return self.speech.name
 
 
-def generate(bench: Bench, speech: Speech) -> Generated:
+def generate(bench: Bench, speech: Speech, seed: int) -> Generated:
     """Runs the pipeline on a clip and a second of silence."""
     spoken = speech.then_silence(SILENCE)
-    out = bench.pipe(spoken.clip, seed=bench.seed, num_inference_steps=bench.steps)
+    out = bench.pipe(spoken.clip, seed=seed, num_inference_steps=bench.steps)
     video = bench.film(speech.name, out)
     return Generated(
         speech=spoken,

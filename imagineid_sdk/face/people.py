@@ -137,7 +137,9 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         directions = random.normal(size=(codes + SHADES + BUILD, len(heard.voice)))
         own = random.normal(size=codes + SHADES + BUILD)
 
-        female = _female(heard.gender, wishes.gender, coin)
+        # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
+        sexed = heard.age > CHILD_UNTIL or wishes.age is not None
+        female = _female(heard.gender if sexed else 0.5, wishes.gender, coin)
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
         age = age if wishes.age is None else float(wishes.age)
         # What is free comes mostly from the voice itself, and a little from the seed alone.
