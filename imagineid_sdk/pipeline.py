@@ -104,8 +104,9 @@ class ImagineIDPipeline(DiffusionPipeline):
             WeightsError: its files are damaged, incomplete, or pickles.
         """
         hub = HubOptions.take(options)
-        from .face import rasterizer  # noqa: F401  numba takes half a second: now, not when the first frame is due
+        from .face import rasterizer
 
+        rasterizer.load()
         if is_composition(model):
             dtype = options.pop("dtype", None)
             return cls(**embedded_components(LISTENING_AND_FACE), **load_composition(str(model), hub, dtype, options))

@@ -150,7 +150,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         )
 
         grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
-        fits = grown & (factors[:, 1] < GREY_FROM) if age > CHILD_UNTIL else ~grown
+        bald = self.looks[:, LOOKS.index("hair")].cpu().numpy() == WORDS["hair"].index("bald")
+        fits = grown & (factors[:, 1] < GREY_FROM) if age > CHILD_UNTIL else ~grown & ~bald
         unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
         person = int(np.argmax(noise["person"] - unlike))
         dressed = int(np.argmax(noise["clothes"] - unlike))

@@ -92,3 +92,12 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-12)
         normals[vertex, 0], normals[vertex, 1], normals[vertex, 2] = x / length, y / length, z / length
     return normals
+
+
+def load() -> None:
+    """Draw a triangle: numba takes a second to get ready, and that should not be when the first frame is due."""
+    corners = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 1]], np.float32)
+    triangles = np.array([[0, 1, 2]], np.int32)
+    index, weights = rasterize(corners, triangles, 4)
+    interpolate(index, weights, triangles, corners)
+    vertex_normals(corners, triangles)
