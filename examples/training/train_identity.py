@@ -249,7 +249,9 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     items = load_items(options.corpora)
-    encoder = IdentityEncoder.from_pretrained(options.output / "identity_encoder", torch_dtype=torch.float32)
+    known = IdentityEncoder.from_pretrained(options.output / "identity_encoder", torch_dtype=torch.float32)
+    encoder = IdentityEncoder()  # a loaded one would write down the folder that it came from
+    encoder.load_state_dict(known.state_dict())
     train(encoder, [item for item in items if not item.held_out], options.steps)
     _logger.info("held-out speakers: %s", evaluate(encoder, [item for item in items if item.held_out]))
     if options.clips:

@@ -1,7 +1,7 @@
 """The baseline that progressive training is compared with: the three listening stages trained at once, nothing frozen.
 
-    python -m examples.training.train_jointly corpus/espeak corpus/recorded --output /tmp/jointly
-    python -m benchmarks.quality --model /tmp/jointly --speech SPEECH --parts factors
+    python -m examples.training.train_jointly corpus/espeak corpus/recorded --output JOINTLY
+    python -m benchmarks.quality --model JOINTLY --speech SPEECH --parts factors
 
 The same networks, corpora and losses, as many steps of each; the sum of all losses moves everything, so that words and
 moods may shape the voice's embedding as well. Writes a copy of the shipped model with these three encoders in it. It is

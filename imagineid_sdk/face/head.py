@@ -19,6 +19,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from ..blocks import unpack
 from .actions import ACTION_INDEX, ARKIT_ACTIONS
 
 JOINTS = 4
@@ -232,7 +233,7 @@ class ParametricHead(ModelMixin, ConfigMixin):
 
 def metres(stored: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """A stored basis ``(rows, size)`` int8 with its scales ``(rows, blocks)`` in millimetres -> float32 metres."""
-    return stored.float() * scale.float().repeat_interleave(BLOCK, dim=1)[:, : stored.shape[1]] / 1000
+    return unpack(stored, scale, BLOCK) / 1000
 
 
 def rotation(pose: torch.Tensor) -> torch.Tensor:

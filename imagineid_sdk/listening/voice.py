@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from imagineid_sdk.blocks import unpack
 from imagineid_sdk.listening.mel import FFT_SIZE, HOP, mel_filterbank
 
 BANDS = 40
@@ -44,8 +45,7 @@ class VoiceNetwork(nn.Module):
         return state[-1]
 
     def _matrix(self, part: str, layer: int) -> torch.Tensor:
-        stored, scale = self.get_buffer(f"{part}_{layer}"), self.get_buffer(f"{part}_range_{layer}")
-        return stored.float() * scale.float().repeat_interleave(BLOCK, dim=1)[:, : stored.shape[1]]
+        return unpack(self.get_buffer(f"{part}_{layer}"), self.get_buffer(f"{part}_range_{layer}"), BLOCK)
 
     def describe(self, speech: np.ndarray) -> torch.Tensor:
         """The voice (size,), float32 on the CPU, of samples that hold nothing but speech: float32 mono 16 kHz."""

@@ -242,3 +242,9 @@ def test_a_name_that_can_be_nothing(tmp_path):
     with pytest.raises(ModelError, match="no model 'a/b/c'"):
         ImagineIDPipeline.from_pretrained("a/b/c")
     assert os.listdir(tmp_path) == []
+
+
+def test_the_shipped_weights_name_no_folder_of_whoever_trained_them(shipped_weights):
+    configs = list(shipped_weights.glob("*/config.json"))
+    assert len(configs) > 10
+    assert not [path for path in configs if "_name_or_path" in path.read_text()]
