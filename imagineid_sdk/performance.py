@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,10 @@ class Performance:
         if self._lanes.count == 1:
             yield from self._in_order(motion)
             return
-        together = min(self._imaginer.together, -(-len(motion.actions) // self._lanes.count))
-        parts = (motion.part(first, first + together) for first in range(0, len(motion.actions), together))
+        # As many batches for every lane, or one would wait for the last of another.
+        total, lanes = len(motion.actions), self._lanes.count
+        edges = np.linspace(0, total, lanes * -(-total // self.at_once) + 1).astype(int).tolist()
+        parts = (motion.part(first, last) for first, last in pairwise(edges) if first < last)
         for batches in self._lanes.work(lambda part: list(self._in_order(part)), parts):
             yield from batches
 

@@ -34,7 +34,11 @@ MODULES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--people", type=Path, help="rendered people, for the statistics of the latents")
+    parser.add_argument(
+        "--people", type=Path,
+        help="rendered people, for the statistics of the latents; without, an autoencoder keeps those of --out, as one "
+        "must whose decoder alone was trained on",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("imagineid_sdk/weights/tiny"))
     options = parser.parse_args()
     averaged = torch.load(options.run / "state.pt", weights_only=True)["averaged"]
@@ -44,7 +48,11 @@ def main() -> None:
         module = MODULES[name]()
         module.load_state_dict(state)
         if name == "autoencoder":
-            latent_statistics(module, people(options.people))
+            if options.people:
+                latent_statistics(module, people(options.people))
+            else:
+                shipped = HeadAutoencoder.from_pretrained(options.out / name).float()
+                module.latent_mean, module.latent_std = shipped.latent_mean, shipped.latent_std
             module.save_pretrained(options.run / "model")  # with the encoder, for prepare_people
             save_encoder(module)
             module = without_encoder(module)

@@ -24,7 +24,13 @@ from examples.training.people_dataset import REGION_WEIGHT, to_images
 from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_adapters import RESTING, Base, Batch, imagine, imagining_loss
-from examples.training.train_autoencoder import ADVERSARIAL_WEIGHT, FEATURES_WEIGHT, reconstruction_loss
+from examples.training.train_autoencoder import (
+    ADVERSARIAL_WEIGHT,
+    DETAIL_WEIGHT,
+    FEATURES_WEIGHT,
+    detail_loss,
+    reconstruction_loss,
+)
 from imagineid_sdk.imagining.autoencoder import compose
 from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
@@ -114,14 +120,17 @@ def main() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made, latents = imagined_frames(base, adapters, chosen, frames, maps, flow)
             made = torch.cat([made, imagined_faces(base, adapters, faces)])
-            losses = reconstruction_loss(made, images, REGION_WEIGHT[segmentation.long()][:, None])
+            weight = REGION_WEIGHT[segmentation.long()][:, None]
+            losses = reconstruction_loss(made, images, weight)
             picture, wanted = compose(made, background), compose(images, background)
             losses["perceptual"] = perceptual(picture, wanted)
+            losses["detail"] = detail_loss(picture, wanted, weight)
             losses["latents"] = (latents.float() - wanted_latents).square().mean()
             losses["imagining"] = imagining_loss(base, adapters, persons, IMAGINED)
             total = losses["pixels"] + losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
             total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
+            total = total + DETAIL_WEIGHT * losses["detail"]
             if run.progress > ADVERSARIAL_FROM:
                 losses |= generator_losses(discriminator, picture, wanted)
                 total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]

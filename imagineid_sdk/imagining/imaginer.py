@@ -61,7 +61,7 @@ class Imaginer:
     blending_adapter: BlendingAdapter
     adapters: tuple[str, ...] = ADAPTERS
 
-    together = 8
+    together = 6
     """Frames that go through the networks together: fewer waste time between layers, more don't stay in the cache."""
 
     @property
@@ -215,12 +215,16 @@ class Imaginer:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)
 
 
-def _converted(network: torch.nn.Module) -> Any:
-    """A copy of a network whose convolutions and matrices are bfloat16, but for the decoder's last layer."""
-    converted = copy.deepcopy(network)
-    for name, layer in converted.named_modules():
-        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and name != "decoder.last":
-            layer.to(torch.bfloat16)
+def _converted(network: Any, name: str = "") -> Any:
+    """The same network with convolutions and matrices in bfloat16, but for the decoder's last layer; everything else is
+    shared with the original."""
+    converted = copy.copy(network)
+    converted._modules = {key: _converted(layer, f"{name}.{key}") for key, layer in network._modules.items()}
+    if isinstance(network, (torch.nn.Conv2d, torch.nn.Linear)) and name != ".decoder.last":
+        converted._parameters = {
+            key: None if weight is None else torch.nn.Parameter(weight.bfloat16(), requires_grad=False)
+            for key, weight in network._parameters.items()
+        }
     return converted
 
 

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """Formant synthesis: many speakers, fourteen languages; a third of it re-voiced with a mood by WORLD."""
+    """Formant synthesis: many speakers, fourteen languages; two thirds re-voiced by WORLD, half of these with a mood."""
     people = espeak.make_voices(speakers, folder / "voices", seed=int(rng.integers(1 << 30)))
     engine = espeak.Espeak(folder / "voices")
     languages = ["en-us", "en-us", "en-gb", "en-gb-scotland", *texts.OTHER_LANGUAGES]
@@ -71,19 +71,20 @@ def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.G
             samples, phones = engine.speak(
                 text,
                 f"{language}+{speaker.name}",
-                rate=int(rng.integers(130, 215)),
-                pitch=int(rng.integers(40, 61)),
-                spread=int(rng.integers(25, 80)),
+                rate=int(rng.integers(150, 196)),  # a mood has to stand out against all of these
+                pitch=int(rng.integers(45, 56)),
+                spread=int(rng.integers(40, 61)),
             )
             sounds = to_sounds(_merge_short_pauses(phones, language), espeak.LABEL_SHIFT)
             signal = samples / 32768.0
+            change, emotion, strength = world.Change(), "neutral", 0.0
             if turn % 3 == 2:
-                analysis = world.analyse(signal, engine.rate)
                 change, emotion, strength = random_mood(rng)
-                signal = world.apply(analysis, change, rng)
+            elif turn % 3 == 1:  # the vocoder's own sound is no mood
+                change = neutral_variation(rng)
+            if change != world.Change():
+                signal = world.apply(world.analyse(signal, engine.rate), change, rng)
                 sounds = _scale(sounds, 1 / change.tempo)
-            else:
-                emotion, strength = "neutral", 0.0
             yield _finish(
                 signal,
                 engine.rate,
@@ -144,8 +145,8 @@ def neutral_variation(rng: np.random.Generator) -> world.Change:
 def random_mood(rng: np.random.Generator) -> tuple[world.Change, str, float]:
     """A mood at random strength over a neutral variation: (change, name, strength in 0..1)."""
     name = str(rng.choice(list(world.MOODS)))
-    strength = float(rng.uniform(0.45, 1.35))
-    return world.combine(neutral_variation(rng), world.MOODS[name], strength), name, min(1.0, strength / 1.2)
+    strength = float(rng.uniform(0.6, 1.8))
+    return world.combine(neutral_variation(rng), world.MOODS[name], strength), name, min(1.0, strength / 1.5)
 
 
 def _disguise(
