@@ -127,7 +127,7 @@ def train(items: list[Item], inputs: list[np.ndarray], voices: np.ndarray, steps
 
 
 def new_encoder(embedding_size: int) -> EmotionEncoder:
-    return EmotionEncoder(embedding_size=embedding_size, width=64, dilations=(1, 2, 4))
+    return EmotionEncoder(embedding_size=embedding_size, width=72, dilations=(1, 2, 4, 8))
 
 
 def _piece(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, required=True, help="weights folder, holds the earlier stages already")
     parser.add_argument("--clips", type=Path, help="folder of real voices to describe at the end")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=5000)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     identity = IdentityEncoder.from_pretrained(options.output / "identity_encoder", torch_dtype=torch.float32)

@@ -37,8 +37,9 @@ COLOURED = ("hair_color", "clothes_color", "skin")
 LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
-CHILD_UNTIL, GREY_FROM, GREY_OVER = 14.0, 0.84, 0.12
-"""Years up to which looks are those of children; MakeHuman's age parameter where hair begins to turn grey, and over
+CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 0.84, 0.12
+"""Years up to which looks are those of children; the youngest age that is sampled for a voice that is no child's, so
+that no seed makes a child of it; MakeHuman's age parameter where hair begins to turn grey, and over
 which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
 and must not have other hair for that."""
 VOICE_SHARE = 0.95
@@ -140,7 +141,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
         female = _female(heard.gender if sexed else 0.5, wishes.gender, coin)
-        age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), 10, 85))
+        youngest = GROWN_FROM if heard.age > CHILD_UNTIL else 10.0
+        age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
         age = age if wishes.age is None else float(wishes.age)
         # What is free comes mostly from the voice itself, and a little from the seed alone.
         free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
