@@ -164,9 +164,7 @@ def main() -> None:
     print_engines(engines, seconds, pictures)
 
 
-def print_engines(
-    engines: dict[str, Engine], seconds: dict[str, list[float]], pictures: dict[str, np.ndarray]
-) -> None:
+def print_engines(engines: dict[str, Engine], seconds: dict[str, list[float]], pictures: dict[str, np.ndarray]) -> None:
     usual = min(seconds["eager bf16"])
     print("| engine | ms a frame | against eager bf16 | set-up, s | off eager fp32, grey levels: mean / largest |")
     print("|---|---|---|---|---|")

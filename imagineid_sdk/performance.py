@@ -29,10 +29,15 @@ class Performance:
     """
 
     def __init__(
-        self, head: ParametricHead, imaginer: Imaginer | FullImaginer, identity: Identity, options: GenerateOptions
+        self,
+        head: ParametricHead,
+        imaginer: Imaginer | FullImaginer,
+        identity: Identity,
+        options: GenerateOptions,
+        lanes: Lanes,
     ) -> None:
         # Both scales have the same calls; what goes from one call to the next is each scale's own.
-        self._head, self._options = head, options
+        self._head, self._options, self._lanes = head, options, lanes
         self._imaginer: Any = imaginer
         self._fitted = head.fit(torch.from_numpy(identity.code))
         self._renderer: Any = imaginer.renderer(head)
@@ -46,7 +51,6 @@ class Performance:
         latents = torch.from_numpy(self.identity.reference).float()[None]
         self._scene = self._imaginer.set_scene(self.identity, latents)
         self._backdrop = options.backdrop()
-        self._lanes = Lanes(imaginer.lanes)
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""

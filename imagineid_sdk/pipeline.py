@@ -32,6 +32,7 @@ from .hub import align, check_folder, embedded_model, fetch_model, resolve, type
 from .imagining.full.imaginer import FullImaginer
 from .imagining.full.loading import load_composition
 from .imagining.imaginer import Imaginer
+from .imagining.lanes import Lanes
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
 from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
@@ -77,6 +78,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """``words``, ``semantic_adapter`` and ``blending_adapter`` are our own base's, ``text_encoder``, ``tokenizer``
         and ``scheduler`` Stable Diffusion's; a pipeline has the ones or the others."""
         super().__init__()
+        self._lanes: Lanes | None = None
         self.register_modules(
             speech_encoder=speech_encoder, identity_encoder=identity_encoder, content_encoder=content_encoder,
             emotion_encoder=emotion_encoder, head=head, people=people, autoencoder=autoencoder, denoiser=denoiser,
@@ -239,7 +241,10 @@ class ImagineIDPipeline(DiffusionPipeline):
         The face is imagined first if ``identity`` has none; ``performance.identity`` has it.
         """
         settings = settings or GenerateOptions()
-        return Performance(self.head, self._imaginer(settings), identity, settings)
+        imaginer = self._imaginer(settings)
+        if self._lanes is None or not self._lanes.fit(imaginer.lanes):
+            self._lanes = Lanes(imaginer.lanes)
+        return Performance(self.head, imaginer, identity, settings, self._lanes)
 
     # --- the steps between --------------------------------------------------------------------------------------------
 

@@ -73,3 +73,20 @@ def test_a_portrait_is_the_person_at_rest(performance):
     frame = next(performance.frames(still))[0]
     assert performance.portrait().shape == frame.shape == (256, 256, 3)
     assert np.abs(performance.portrait().astype(int) - frame).mean() < 8
+
+
+def test_one_set_of_threads_serves_all_videos_of_a_pipeline(pipeline, person):
+    # Threads of their own for every video would each keep memory of their own.
+    still = FaceMotion(25.0, np.zeros((20, 52), np.float32), np.zeros((20, 3), np.float32))
+    performances = [pipeline.performance(person, GenerateOptions()) for _ in range(3)]
+    for performance in performances:
+        assert sum(len(batch) for batch in performance.frames(still)) == 20
+    if performances[0].at_once > performances[0]._imaginer.together:  # more than one lane
+        assert len({performance._lanes for performance in performances}) == 1
+
+
+def test_converted_networks_leave_the_pipelines_own_as_they_are(pipeline, person):
+    before = {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()}
+    pipeline.performance(person, GenerateOptions())
+    assert {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()} == before
+    assert set(before.values()) == {torch.float32}

@@ -56,9 +56,9 @@ def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor, weight: torch.
 
 
 def detail_loss(picture: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Pores, lashes and edges of teeth can't be foretold pixel by pixel, so that every error above wants them gone. How
-    much of them there is in a place can be: the spread of the Laplacian in windows of 8x8 (gradient variance loss, arXiv
-    2202.00997). Pictures ``(batch, 3, height, width)`` in [0, 1]."""
+    """Pores, lashes and edges of teeth can't be foretold pixel by pixel, so that every error above wants them gone.
+    How much of them there is in a place can be: the spread of the Laplacian in windows of 8x8 (gradient variance loss,
+    arXiv 2202.00997). Pictures ``(batch, 3, height, width)`` in [0, 1]."""
 
     def spread(image: torch.Tensor) -> torch.Tensor:
         grey = image.float().mean(1, keepdim=True)

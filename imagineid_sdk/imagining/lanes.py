@@ -24,11 +24,18 @@ def count_lanes() -> int:
 
 
 class Lanes:
-    """``count`` threads that work side by side, each with its share of torch's; they end with this object."""
+    """``count`` threads that work side by side, each with its share of torch's; they end with this object.
+
+    Whoever makes many videos keeps one of these for all: what memory a thread has had stays its own.
+    """
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count, self._threads = count, torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
+
+    def fit(self, count: int) -> bool:
+        """Whether these are the lanes that a new object with ``count`` would be, under torch's present setting."""
+        return (self.count, self._threads) == (count, torch.get_num_threads())
 
     def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
         """``do`` done on every item, in order, on as many at a time as there are lanes.

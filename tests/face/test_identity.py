@@ -87,6 +87,11 @@ def test_hair_turns_grey_with_age_and_children_look_like_children(cast):
     assert all(child.beard == "none" and child.hair != "bald" for child in children)
 
 
+def test_no_seed_makes_a_child_of_a_grown_up_voice(cast):
+    young = replace(WOMAN, age=19, age_spread=18)
+    assert min(cast(young, seed).age for seed in range(40)) >= 17
+
+
 def test_editing_one_attribute_leaves_the_others(cast):
     plain, edited = cast(seed=3), cast(seed=3, hair="long", eye_color="green")
     assert (edited.hair, edited.eye_color) == ("long", "green")

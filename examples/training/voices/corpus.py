@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """Formant synthesis: many speakers, fourteen languages; two thirds re-voiced by WORLD, half of these with a mood."""
+    """Formant synthesis: many speakers, fourteen languages; two thirds re-voiced by WORLD, half of it with a mood."""
     people = espeak.make_voices(speakers, folder / "voices", seed=int(rng.integers(1 << 30)))
     engine = espeak.Espeak(folder / "voices")
     languages = ["en-us", "en-us", "en-gb", "en-gb-scotland", *texts.OTHER_LANGUAGES]
