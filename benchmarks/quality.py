@@ -14,6 +14,8 @@ speech gets a second of silence appended, so that silence is always judged.
     people whose number leaves 19 when divided by 20 are used: those are kept out of training.
 --clips: the same, but consecutive frames of a moving head: the truth for flicker.
 --autoencoder: folder of an autoencoder that was saved with its encoder; the shipped one has none.
+--codes: head shapes of the rendered people, as examples/training/reduce_head.py writes them; those kept out of
+    training are imagined again and laid beside their renders.
 --synthetic: corpora of examples/training/voices; the speakers that were kept out of training join the retrieval.
 --steps: denoising steps of every frame of the videos; more is slower, and what it changes is in the tables.
 --quick: few clips, few seconds. Whatever the size, --parts prints some of the tables only.
@@ -28,6 +30,7 @@ from pathlib import Path
 
 from benchmarks import ablation, factors, people, reliability, robustness
 from benchmarks.autoencoder import autoencoder_rows
+from benchmarks.imagined_again import imagined_again_rows
 from benchmarks.judges import PhoneRecogniser
 from benchmarks.measures import Judges
 from benchmarks.people import Portrait
@@ -174,6 +177,7 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, help="folder of true renders, for calibration")
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="rendered clips of moving heads (.npy)")
     parser.add_argument("--autoencoder", type=Path, help="folder of an autoencoder with its encoder")
+    parser.add_argument("--codes", type=Path, help="head shapes of the rendered people (.npz)")
     parser.add_argument("--speech", type=Path, help="folder that real_speech.py wrote")
     parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="corpora of synthetic voices")
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
@@ -203,12 +207,17 @@ def run(arguments: argparse.Namespace, size: Size) -> None:
         if arguments.autoencoder:
             rows = autoencoder_rows(arguments.autoencoder, renders, judges.features, judges.mesh)
             print_table("Autoencoder", rows)
-    if not arguments.speech:
+    if not (arguments.speech or arguments.codes):
         return
     from imagineid_sdk import ImagineIDPipeline
 
     pipe = ImagineIDPipeline.from_pretrained(*([arguments.model] if arguments.model else []))
     pipe.set_progress_bar_config(disable=True)
+    if arguments.renders and arguments.codes:
+        rows = imagined_again_rows(pipe, judges, renders, arguments.codes, arguments.seed, arguments.sheets)
+        print_table("People kept out of training, imagined again", rows)
+    if not arguments.speech:
+        return
     sentences, words = find_speech(arguments.speech)
     filmed = [clip.first(size.seconds) for clip in first_takes(sentences, size.clips)]
     bench = Bench(pipe, judges, PhoneRecogniser(), calibration, arguments.sheets, arguments.seed, arguments.steps)

@@ -13,6 +13,9 @@ import torch
 BACKGROUND, SKIN, LIPS, MOUTH, EYES, BROWS, HAIR, CLOTHES = range(8)
 REGION_WEIGHT = torch.tensor([0.5, 1.2, 3.0, 4.0, 5.0, 2.0, 1.5, 1.0])
 """How much a pixel of each region counts: eyes and mouth are small and decide whether a face convinces."""
+REGION_DETAIL = torch.tensor([0.5, 1.2, 0.0, 0.0, 5.0, 2.0, 1.5, 1.0])
+"""The same for the strength of fine detail. None of it is asked of lips and teeth: their edges can be foretold, and
+asked for by strength alone they come as dark and bright lines side by side, like metal."""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ from .world.clips import random_clip
 from .world.expressions import random_frame
 from .world.head import Head
 from .world.lighting import random_light
+from .world.mouth_shade import shade_mouth
 from .world.people import random_person
-from .world.renderer import Renderer
+from .world.renderer import CLASSES, Renderer
 
 FRAMING = Framing(zoom=0.88, lift=0.12, follow=0.0)  # the camera stands still, so that the background can
 Motion = list[tuple[np.ndarray, HeadPose]]
@@ -63,7 +64,8 @@ def render_person(renderer: Renderer, seed: int, motion: Motion) -> tuple[np.nda
     tracks: dict[str, list] = {"actions": [], "pose": [], "landmarks": [], "mvp": []}
     for frame, (actions, pose) in enumerate(motion):
         picture = renderer.render(person, actions, pose=pose, light=light, framing=FRAMING)
-        pictures[frame, ..., :4], pictures[frame, ..., 4] = picture.rgba, picture.classes
+        pictures[frame, ..., :4] = shade_mouth(picture.rgba, picture.classes == CLASSES.index("mouth"))
+        pictures[frame, ..., 4] = picture.classes
         tracks["actions"].append(actions)
         tracks["pose"].append([pose.yaw, pose.pitch, pose.roll])
         tracks["landmarks"].append(picture.landmarks)

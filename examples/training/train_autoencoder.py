@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
 from examples.training.checkpoints import Run
-from examples.training.people_dataset import REGION_WEIGHT, Person, people, to_images
+from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, Person, people, to_images
 from examples.training.perceptual import PerceptualDistance
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
@@ -32,7 +32,7 @@ counts, and from which the latents stay as they are and only the decoder learns.
 
 
 def random_crops(persons: list[Person], count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """``count`` crops: images ``(count, 4, size, size)`` and the weight of each pixel ``(count, 1, size, size)``."""
+    """``count`` crops: images ``(count, 4, size, size)`` and their segmentation ``(count, size, size)``."""
     crops = np.empty((count, size, size, 5), np.uint8)
     for crop in crops:
         pictures = random.choice(persons).pictures
@@ -41,8 +41,12 @@ def random_crops(persons: list[Person], count: int, size: int) -> tuple[torch.Te
         crop[:] = pictures[random.randrange(len(pictures)), top : top + size, left : left + size]
         if random.random() < 0.5:
             crop[:] = crop[:, ::-1]
-    images, segmentation = to_images(crops)
-    return images, REGION_WEIGHT[segmentation.long()][:, None]
+    return to_images(crops)
+
+
+def pixel_weights(regions: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
+    """How much each pixel counts, ``(count, 1, height, width)``; regions: ``REGION_WEIGHT`` or ``REGION_DETAIL``."""
+    return regions[segmentation.long()][:, None]
 
 
 def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -51,12 +55,12 @@ def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor, weight: torch.
     across = (error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]
     down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weight[..., 1:, :]
     # Per pixel a grey shirt is never far off; over an area the lost hue is the whole error.
-    colour = F.avg_pool2d(error[:, :3], 8).abs().mean()
+    colour = (F.avg_pool2d(error[:, :3], 8).abs() * F.avg_pool2d(weight, 8)).mean()
     return {"pixels": (error.abs() * weight).mean(), "gradient": across.mean() + down.mean(), "colour": colour}
 
 
 def detail_loss(picture: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Pores, lashes and edges of teeth can't be foretold pixel by pixel, so that every error above wants them gone.
+    """Pores, hair and lashes can't be foretold pixel by pixel, so that every error above wants them gone.
     How much of them there is in a place can be: the spread of the Laplacian in windows of 8x8 (gradient variance loss,
     arXiv 2202.00997). Pictures ``(batch, 3, height, width)`` in [0, 1]."""
 
@@ -101,7 +105,8 @@ def main() -> None:
         run.learning_rate(options.learning_rate)
         model.decoder.requires_grad_(not options.decoder or run.progress > ENCODER_ALONE)
         model.encoder.requires_grad_(run.progress < DECODER_ALONE)
-        images, weight = random_crops(persons, options.batch, size=128)
+        images, segmentation = random_crops(persons, options.batch, size=128)
+        weight = pixel_weights(REGION_WEIGHT, segmentation)
         images = images.contiguous(memory_format=torch.channels_last)
         background = torch.rand(options.batch, 3, 1, 1)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -114,7 +119,7 @@ def main() -> None:
             picture, wanted = compose(made, background), compose(images, background)
             with torch.autocast("cpu", enabled=False):  # depthwise convolutions are slower in bfloat16
                 losses["perceptual"] = perceptual(picture.float(), wanted)
-            losses["detail"] = detail_loss(picture, wanted, weight)
+            losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
             losses["kl"] = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
             total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
             total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + KL_WEIGHT * losses["kl"]

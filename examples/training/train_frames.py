@@ -20,7 +20,7 @@ import torch
 from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
 from examples.training.checkpoints import Run
 from examples.training.muon import Muon
-from examples.training.people_dataset import REGION_WEIGHT, to_images
+from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, to_images
 from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_adapters import RESTING, Base, Batch, imagine, imagining_loss
@@ -29,6 +29,7 @@ from examples.training.train_autoencoder import (
     DETAIL_WEIGHT,
     FEATURES_WEIGHT,
     detail_loss,
+    pixel_weights,
     reconstruction_loss,
 )
 from imagineid_sdk.imagining.autoencoder import compose
@@ -120,11 +121,10 @@ def main() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made, latents = imagined_frames(base, adapters, chosen, frames, maps, flow)
             made = torch.cat([made, imagined_faces(base, adapters, faces)])
-            weight = REGION_WEIGHT[segmentation.long()][:, None]
-            losses = reconstruction_loss(made, images, weight)
+            losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
             picture, wanted = compose(made, background), compose(images, background)
             losses["perceptual"] = perceptual(picture, wanted)
-            losses["detail"] = detail_loss(picture, wanted, weight)
+            losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
             losses["latents"] = (latents.float() - wanted_latents).square().mean()
             losses["imagining"] = imagining_loss(base, adapters, persons, IMAGINED)
             total = losses["pixels"] + losses["gradient"] + COLOUR_WEIGHT * losses["colour"]

@@ -60,9 +60,10 @@ class Identity:
         hair, hair_color, eye_color, beard, clothes, glasses: words of ``WORDS``.
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
-        traits: ``(101,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
-            head, the noise that the face is imagined from, build, and the shades of hair and clothes. None leaves that
-            noise to the seed alone.
+        beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
+        traits: ``(102,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
+            head, the noise that the face is imagined from, build, beard, and the shades of hair and clothes. None
+            leaves that noise to the seed alone.
         reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
     """
 
@@ -81,6 +82,7 @@ class Identity:
     clothes_rgb: tuple[float, float, float]
     seed: int
     glasses: str = "none"
+    beard_growth: float | None = None
     traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
@@ -105,7 +107,8 @@ class Identity:
         values = [self.gender * 2 - 1, (age_parameter(self.age) - 0.7) * 4, self.build * 2 - 1]
         values += [share * 2 - 1 for share in self.ancestry]
         values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
-        values += [BEARDS.index(self.beard) - 1.0]
+        growth = BEARDS.index(self.beard) if self.beard_growth is None else self.beard_growth
+        values += [growth - 1.0]
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

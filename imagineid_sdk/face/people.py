@@ -8,6 +8,7 @@ changes who is imagined, and the same seed means the same person for two clips o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import erf, sqrt
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import nn
 from ..errors import OptionError
 from .head import ParametricHead
 from .identity import (
+    BEARDS,
     HAIR_COLORS,
     SKINS,
     WORDS,
@@ -43,14 +45,23 @@ that no seed makes a child of it; MakeHuman's age parameter where hair begins to
 which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
 and must not have other hair for that."""
 VOICE_SHARE = 0.95
-"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, the shade of
-the hair. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
-(``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the same; what comes in
-words would flip, and is the seed's."""
-HAIR_SHADES, CLOTHES_SHADES = 0.4, 0.5
-"""Doublings for one standard deviation of the voice: of the hair's brightness, of each primary of the clothes."""
-SHADES, BUILD = 1 + 3, 1
-"""Traits that shade hair and clothes; the one that says how heavy somebody is."""
+"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, how light the
+hair and how full the beard is. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two
+voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the
+same; what comes in words alone would flip, and is the seed's."""
+HAIR_COLOURS = 3
+"""People whose colours of hair the seed picks; the voice lies somewhere between the darkest and the lightest."""
+BEARD_GROWS = (0.42, 0.64, 0.88)
+"""Shares of men up to whom a beard begins to show, is stubble, and is full: about as often as in the training world."""
+CLOTHES_SHADES = 0.5
+"""Doublings of each primary of the clothes for one standard deviation of the voice."""
+LOOK_TRAITS = 1 + 1 + 3 + 1
+"""Traits behind those of the head: hair, beard, clothes (three), and how heavy somebody is."""
+STEADY = 4
+"""The first figures of a voice's own way, those that differ least between its clips, decide what meets the eye first:
+hair, beard and clothes."""
+ANCESTRY_WIDTH = 0.25
+"""Width of the kernel that picks people of like ancestry."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -133,10 +144,10 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
         coin, sex, age_noise, greying = random.uniform(), random.uniform(), random.normal(), random.uniform(0.5, 1.8)
-        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
+        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes", "hair")}
         codes = len(head.code_spread)
-        directions = random.normal(size=(codes + SHADES + BUILD, len(heard.voice)))
-        own = random.normal(size=codes + SHADES + BUILD)
+        directions = random.normal(size=(codes + LOOK_TRAITS, len(heard.voice)))
+        own = random.normal(size=codes + LOOK_TRAITS)
 
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
@@ -145,7 +156,9 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
         age = age if wishes.age is None else float(wishes.age)
         # What is free comes mostly from the voice itself, and a little from the seed alone.
-        free = np.sqrt(VOICE_SHARE) * (directions @ heard.voice) + np.sqrt(1 - VOICE_SHARE) * own
+        voice = np.tile(heard.voice, (len(own), 1))
+        voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
+        free = np.sqrt(VOICE_SHARE) * (directions * voice).sum(1) + np.sqrt(1 - VOICE_SHARE) * own
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * free[-1], 0.15, 0.9))
         gender = (
             (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
@@ -169,7 +182,14 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed, traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
-        identity = self._shaded(identity, free[codes:], greying)
+        alike = ((factors[:, 3:] - factors[person, 3:]) ** 2).sum(1) / ANCESTRY_WIDTH**2 / 2
+        hair = np.argsort(noise["hair"] - unlike - alike)[-HAIR_COLOURS:]
+        identity = self._coloured(identity, colours[hair, :3], free[codes:], greying)
+        if not female:
+            growth = (
+                float(np.interp(_share_below(free[codes + 1]), BEARD_GROWS, (0, 1, 2))) if age > GROWN_FROM else 0.0
+            )
+            identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -184,18 +204,24 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["skin_rgb"] = given or self._typical_skin(str(wishes.skin))
         if identity.gender > 0.5 and wishes.beard is None and identity.beard != "none":
             changes["beard"] = "none"
+        if "beard" in changes:
+            changes["beard_growth"] = None
         return replace(identity, **changes) if changes else identity
 
-    def _shaded(self, identity: Identity, traits: np.ndarray, greying: float) -> Identity:
-        """The same person with lighter or darker hair of the same hue, grey with age, and clothes of another colour."""
-        traits = np.clip(traits, -2, 2)
-        hair, clothes = np.array(identity.hair_rgb), np.array(identity.clothes_rgb)
-        hair = hair * np.clip(2 ** (HAIR_SHADES * traits[0]), 0.08 / hair.max(), max(1.0, 0.85 / hair.max()))
+    def _coloured(self, identity: Identity, hairs: np.ndarray, traits: np.ndarray, greying: float) -> Identity:
+        """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
+        colour."""
+        darkest_first = hairs[np.argsort(hairs.sum(1))]
+        place = _share_below(traits[0]) * (len(hairs) - 1)
+        hair = np.array([np.interp(place, np.arange(len(hairs)), primary) for primary in darkest_first.T])
         grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
         hair = hair + grey * (np.array(self._typical("hair_color", "grey" if greying < 1.1 else "white", 0)) - hair)
-        clothes = np.clip(clothes * 2 ** (CLOTHES_SHADES * traits[1:4]), 0.04, 0.92)
+        shades = 2 ** (CLOTHES_SHADES * np.clip(traits[2:5], -2, 2))
         return replace(
-            identity, hair_rgb=_triple(hair), hair_color=self._hair_word(_triple(hair)), clothes_rgb=_triple(clothes)
+            identity,
+            hair_rgb=_triple(hair),
+            hair_color=self._hair_word(_triple(hair)),
+            clothes_rgb=_triple(np.clip(np.array(identity.clothes_rgb) * shades, 0.04, 0.92)),
         )
 
     def _hair_colour(self, wish: str | RGB) -> dict[str, Any]:
@@ -236,6 +262,11 @@ def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     # A clear voice decides; in between the seed does, in proportion.
     certain = np.clip((heard - 0.5) * 4 + 0.5, 0, 1)
     return bool(coin < certain)
+
+
+def _share_below(trait: float) -> float:
+    """Share of all people who have less of a trait, 0..1."""
+    return 0.5 * (1 + erf(trait / sqrt(2)))
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

@@ -70,6 +70,23 @@ def test_another_voice_of_the_same_sex_is_another_person(cast):
     assert own.ancestry == other.ancestry and own.skin_rgb == other.skin_rgb
 
 
+def test_hair_and_beard_follow_the_voice_without_jumps(cast):
+    voices = [np.cos(angle) * unit(0)[:16] + np.sin(angle) * unit(3)[:16] for angle in np.linspace(0, np.pi, 80)]
+    for seed in range(6):
+        men = [cast(replace(MAN, voice=voice / np.linalg.norm(voice)), seed) for voice in voices]
+        hair, beard = np.array([man.hair_rgb for man in men]), np.array([man.beard_growth for man in men])
+        assert np.abs(np.diff(hair, axis=0)).max() < 0.12 and np.abs(np.diff(beard)).max() < 0.4
+    strangers = [cast(replace(MAN, voice=unit(k)), 5) for k in range(40)]
+    assert {man.beard for man in strangers} == set(WORDS["beard"]), "men of one seed don't wear one beard"
+    assert np.ptp([sum(man.hair_rgb) for man in strangers]) > 0.1
+    assert {man.hair for man in strangers} == {strangers[0].hair}, "a cut has no half, and would jump"
+
+
+def test_a_wished_beard_is_whole(cast):
+    assert cast(MAN, 5, beard="stubble").numbers()[-1] == 0
+    assert all(cast(MAN, seed, age=12).beard == "none" for seed in range(20))
+
+
 def test_a_voice_heard_older_is_the_same_person(cast):
     for seed in range(12):
         young, older = (cast(replace(MAN, age=age), seed) for age in (34.0, 48.0))

@@ -21,6 +21,7 @@ from examples.training.world.expressions import random_frame  # noqa: E402
 from examples.training.world.glasses import FRAMES, glasses_mesh  # noqa: E402
 from examples.training.world.head import Head  # noqa: E402
 from examples.training.world.lighting import random_light, studio_light  # noqa: E402
+from examples.training.world.mouth_shade import shade_mouth  # noqa: E402
 from examples.training.world.people import childlike, random_person  # noqa: E402
 from examples.training.world.renderer import CLASSES, Renderer  # noqa: E402
 from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
@@ -34,6 +35,19 @@ class Actions:
     actions = list(ARKIT_ACTIONS)
     action_index = {name: index for index, name in enumerate(ARKIT_ACTIONS)}
     action_vector = Head.action_vector
+
+
+def test_lower_teeth_lie_in_the_shade_and_the_face_stays_as_it_was():
+    picture, mouth = np.full((256, 256, 4), 200, np.uint8), np.zeros((256, 256), bool)
+    mouth[150:170, 110:146] = True
+    shaded = shade_mouth(picture, mouth)
+    upper, middle, lower = (shaded[row, 128, 0] for row in (151, 157, 168))
+    assert lower < 0.7 * upper and upper < middle and shaded[160, 111, 0] < 0.7 * middle
+    assert np.array_equal(shaded[..., 3], picture[..., 3])
+    away = np.ones_like(mouth)
+    away[148:172, 108:148] = False
+    assert np.array_equal(shaded[away], picture[away])
+    assert shade_mouth(picture, np.zeros_like(mouth)) is picture
 
 
 def test_head_turns_as_its_signs_say():
