@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -54,15 +55,25 @@ class Engine:
     run: Callable[[list[Batch]], list[np.ndarray]]
 
 
-def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
-    """The networks of one person and a moving head's geometry, in batches as a video has them."""
-    from imagineid_sdk import ImagineIDPipeline
-    from imagineid_sdk.face.motion import FaceMotion
+@contextmanager
+def computing(bfloat16: bool) -> Iterator[None]:
+    """Frames are made in bfloat16 where that pays, or never."""
     from imagineid_sdk.imagining import imaginer
 
     usual = imaginer.bfloat16_pays
     imaginer.bfloat16_pays = usual if bfloat16 else lambda device: False
     try:
+        yield
+    finally:
+        imaginer.bfloat16_pays = usual
+
+
+def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
+    """The networks of one person and a moving head's geometry, in batches as a video has them."""
+    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.face.motion import FaceMotion
+
+    with computing(bfloat16):
         pipe = ImagineIDPipeline.from_pretrained()
         pipe.set_progress_bar_config(disable=True)
         random = np.random.default_rng(SEED)
@@ -72,27 +83,21 @@ def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
         motion = FaceMotion(25.0, actions, random.normal(0, 3, (2 * FRAMES, 3)).astype(np.float32))
         with torch.no_grad():
             batches = [(drawn.maps, drawn.flow, vector) for drawn, vector in performance.draw(motion)]
-    finally:
-        imaginer.bfloat16_pays = usual
     return FrameNetworks(performance._imaginer, performance._scene), batches
 
 
 def in_torch(bfloat16: bool, compiled: bool = False) -> Engine:
-    from imagineid_sdk.imagining import imaginer
     from imagineid_sdk.imagining.lanes import Lanes, count_lanes
 
     started = time.perf_counter()
     networks, batches = networks_and_batches(bfloat16)
-    usual, lanes = imaginer.bfloat16_pays, Lanes(count_lanes())
+    lanes = Lanes(count_lanes())
     if compiled:
         networks.compile(dynamic=False)
 
     def run(wanted: list[Batch]) -> list[np.ndarray]:
-        imaginer.bfloat16_pays = usual if bfloat16 else lambda device: False
-        try:
+        with computing(bfloat16):
             return list(lanes.work(lambda batch: networks(*batch).numpy(), wanted))
-        finally:
-            imaginer.bfloat16_pays = usual
 
     run(batches[:4])
     return Engine(time.perf_counter() - started, run)
@@ -103,15 +108,8 @@ def in_openvino(precision: str) -> Engine:
 
     started = time.perf_counter()
     networks, batches = networks_and_batches(bfloat16=False)
-    from imagineid_sdk.imagining import imaginer
-
-    usual = imaginer.bfloat16_pays
-    imaginer.bfloat16_pays = lambda device: False
-    try:
-        with torch.no_grad():
-            model = openvino.convert_model(networks, example_input=batches[0])
-    finally:
-        imaginer.bfloat16_pays = usual
+    with computing(bfloat16=False), torch.no_grad():
+        model = openvino.convert_model(networks, example_input=batches[0])
     shapes = [openvino.PartialShape(list(part.shape)) for part in batches[0]]
     model.reshape(dict(zip(model.inputs, shapes, strict=True)))
     if precision == "int8":

@@ -13,19 +13,9 @@ from pathlib import Path
 
 import torch
 
+from examples.training.blocks import pack
 from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.voice import BLOCK
-
-
-def to_bytes(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows as int8 and the scale of each block of a row, which float16 holds exactly."""
-    blocks = -(-matrix.shape[1] // BLOCK)
-    padded = torch.zeros(len(matrix), blocks * BLOCK)
-    padded[:, : matrix.shape[1]] = matrix
-    padded = padded.unflatten(1, (blocks, BLOCK))
-    scale = (padded.abs().amax(dim=2) / 127 + 1e-6).half().float()
-    stored = (padded / scale[..., None]).round().clamp(-127, 127).to(torch.int8)
-    return stored.flatten(1)[:, : matrix.shape[1]].contiguous(), scale
 
 
 def main() -> None:
@@ -38,7 +28,7 @@ def main() -> None:
     network = encoder.voice
     for layer in range(network.layers):
         for part, name in (("input", "ih"), ("hidden", "hh")):
-            stored, scale = to_bytes(known[f"lstm.weight_{name}_l{layer}"])
+            stored, scale = pack(known[f"lstm.weight_{name}_l{layer}"], BLOCK)
             network.get_buffer(f"{part}_{layer}").copy_(stored)
             network.get_buffer(f"{part}_range_{layer}").copy_(scale)
         network.get_buffer(f"bias_{layer}").copy_(known[f"lstm.bias_ih_l{layer}"] + known[f"lstm.bias_hh_l{layer}"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from examples.training.blocks import pack
 from examples.training.people_dataset import Person, people
 from examples.training.world.assets import Assets
 from examples.training.world.body import eyeball, part_scale
@@ -136,13 +137,8 @@ def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
 
 def to_bytes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows in metres -> int8, and the scale of each block in millimetres, for ``imagineid_sdk.face.head.metres``."""
-    blocks = -(-rows.shape[1] // BLOCK)
-    padded = np.zeros((len(rows), blocks, BLOCK))
-    padded.reshape(len(rows), -1)[:, : rows.shape[1]] = rows * 1000
-    # Rounded to float16 here: the bytes have to fit the scale that is stored.
-    scale = (np.abs(padded).max(axis=2) / 127 + 1e-6).astype(np.float16).astype(np.float64)
-    stored = np.clip(np.round(padded / scale[:, :, None]), -127, 127).astype(np.int8)
-    return stored.reshape(len(rows), -1)[:, : rows.shape[1]], scale
+    stored, scale = pack(torch.from_numpy(np.asarray(rows, np.float64) * 1000), BLOCK)
+    return stored.numpy(), scale.numpy()
 
 
 def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:

@@ -1,0 +1,18 @@
+"""Rows of numbers as int8 in blocks with a scale each, as ``imagineid_sdk.blocks.unpack`` reads them."""
+
+from __future__ import annotations
+
+import torch
+
+
+def pack(rows: torch.Tensor, block: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """``(rows, columns)`` -> the same as int8, and scales ``(rows, blocks)`` that float16 holds exactly: the bytes have
+    to fit the scale that is stored."""
+    count, columns = rows.shape
+    blocks = -(-columns // block)
+    padded = rows.new_zeros(count, blocks * block)
+    padded[:, :columns] = rows
+    padded = padded.unflatten(1, (blocks, block))
+    scale = (padded.abs().amax(dim=2) / 127 + 1e-6).half().to(rows.dtype)
+    stored = (padded / scale[..., None]).round().clamp(-127, 127).to(torch.int8)
+    return stored.flatten(1)[:, :columns].contiguous(), scale
