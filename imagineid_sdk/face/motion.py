@@ -18,7 +18,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.actions import ACTION_INDEX, ARKIT_ACTIONS
 from imagineid_sdk.face.expression import add_expression
 from imagineid_sdk.face.eyes import Blinks, Gaze
-from imagineid_sdk.face.lips import MOUTH_COLUMNS, MOUTH_SIDES, mouth_at, mouth_skew
+from imagineid_sdk.face.lips import MOUTH_COLUMNS, MOUTH_SIDES, at_rest, mouth_at, mouth_skew
 from imagineid_sdk.face.stress import Stress, listen_for_stress
 from imagineid_sdk.face.timing import (
     BROW,
@@ -151,7 +151,7 @@ class Animator:
         head_pose = self._head.at(moments, activity, emotions)
 
         actions = np.zeros((num_frames, len(ARKIT_ACTIONS)), dtype=np.float32)
-        actions[:, MOUTH_COLUMNS] = np.clip(mouth * (1.0 + self._skew * MOUTH_SIDES), 0.0, 1.0)
+        actions[:, MOUTH_COLUMNS] = np.clip(at_rest(mouth) * (1.0 + self._skew * MOUTH_SIDES), 0.0, 1.0)
         actions = add_expression(actions, emotions)
         self._brows.add_to(actions, moments)
         self._gaze.add_to(actions, moments, head_pose)

@@ -8,6 +8,7 @@ import pytest
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.actions import ACTION_INDEX
 from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.lips import at_rest
 from imagineid_sdk.face.motion import POSE_LIMITS, Animator, FaceMotion, animate
 from imagineid_sdk.listening.profile import (
     EMOTIONS,
@@ -95,6 +96,18 @@ def test_one_entry_for_every_frame_and_everything_in_range():
 def test_silence_keeps_the_mouth_shut_whatever_the_emotion(emotion):
     motion = move(20, emotion=emotion, emotion_intensity=1.0)
     assert lip_gap(motion.actions)[in_pauses(motion)].max() < 0.01
+
+
+def test_lips_lie_on_each_other_in_pauses_and_nowhere_else():
+    motion = move(20, emotion="neutral")
+    gap, press = lip_gap(motion.actions), motion.actions[:, ACTION_INDEX["mouthPressLeft"]]
+    assert press[in_pauses(motion)].min() > 0.15 and gap[in_pauses(motion)].max() < 0
+    jaw = np.linspace(0, 0.5, 40)
+    opening = np.zeros((40, len(MOUTH_ACTIONS)), np.float32)
+    opening[:, MOUTH_ACTIONS.index("jawOpen")] = jaw
+    rested = at_rest(opening)
+    assert np.array_equal(rested[jaw > 0.1], opening[jaw > 0.1]), "speaking lips stay as they were heard"
+    assert np.abs(np.diff(rested, axis=0)).max() < 0.05
 
 
 @pytest.mark.parametrize("fps", [12, 15, 23.976, 24, 25, 29.97, 30, 48, 50, 60])
