@@ -12,9 +12,9 @@ from imagineid_sdk.listening.profile import MOUTH_ACTIONS, TRACK_RATE
 SHUT_GAP = 0.05
 """Lip gap under which a minimum between vowels is a closure (p, b, m)."""
 
-REST_PRESS, IDLE_BELOW = 0.22, 0.1
-"""How far lips at rest press on each other, and the action of the mouth from which they don't rest."""
-PRESS_COLUMNS = [MOUTH_ACTIONS.index(f"mouthPress{side}") for side in ("Left", "Right")]
+REST = {"mouthPressLeft": 0.22, "mouthPressRight": 0.22, "mouthClose": 0.05}
+IDLE_BELOW = 0.1
+"""How lips lie on each other at rest, and the action of the mouth from which they don't rest."""
 
 MOUTH_COLUMNS = [ACTION_INDEX[name] for name in MOUTH_ACTIONS]
 MOUTH_SIDES = np.array(
@@ -79,8 +79,6 @@ def _cubic(track: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def at_rest(mouth: np.ndarray) -> np.ndarray:
     """Mouth actions ``(frames, MOUTH_ACTIONS)`` with lips that lie on each other wherever nothing moves them: those of
     some heads only touch, and a line of light shows between them."""
-    rested = mouth.copy()
-    idle = REST_PRESS * np.clip(1 - mouth.max(axis=1) / IDLE_BELOW, 0, 1)
-    for column in PRESS_COLUMNS:
-        rested[:, column] = np.maximum(mouth[:, column], idle)
-    return rested
+    resting = np.array([REST.get(name, 0.0) for name in MOUTH_ACTIONS])
+    idle = np.clip(1 - mouth.max(axis=1, keepdims=True) / IDLE_BELOW, 0, 1)
+    return np.maximum(mouth, idle * resting)
