@@ -8,7 +8,7 @@ changes who is imagined, and the same seed means the same person for two clips o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import erf, sqrt
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -186,9 +186,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         hair = np.argsort(noise["hair"] - unlike - alike)[-HAIR_COLOURS:]
         identity = self._coloured(identity, colours[hair, :3], free[codes:], greying)
         if not female:
-            growth = (
-                float(np.interp(_share_below(free[codes + 1]), BEARD_GROWS, (0, 1, 2))) if age > GROWN_FROM else 0.0
-            )
+            among_men = NormalDist().cdf(free[codes + 1]) if age > GROWN_FROM else 0.0
+            growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
             identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
         return self.edit(identity, wishes)
 
@@ -212,7 +211,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
         colour."""
         darkest_first = hairs[np.argsort(hairs.sum(1))]
-        place = _share_below(traits[0]) * (len(hairs) - 1)
+        place = NormalDist().cdf(traits[0]) * (len(hairs) - 1)
         hair = np.array([np.interp(place, np.arange(len(hairs)), primary) for primary in darkest_first.T])
         grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
         hair = hair + grey * (np.array(self._typical("hair_color", "grey" if greying < 1.1 else "white", 0)) - hair)
@@ -262,11 +261,6 @@ def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     # A clear voice decides; in between the seed does, in proportion.
     certain = np.clip((heard - 0.5) * 4 + 0.5, 0, 1)
     return bool(coin < certain)
-
-
-def _share_below(trait: float) -> float:
-    """Share of all people who have less of a trait, 0..1."""
-    return 0.5 * (1 + erf(trait / sqrt(2)))
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:
