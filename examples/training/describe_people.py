@@ -56,6 +56,8 @@ def describe(person: Person) -> Identity:
         hair_color=HAIR_COLORS[int((dye**2).sum(1).argmin())],
         eye_color=EYE_WORDS[facts["eye"]],
         beard="none" if beard == 0 else ("stubble" if beard < 0.45 else "beard"),
+        beard_growth=float(np.interp(beard, (0, 0.3, 0.65), (0, 1, 2))),
+        hair_shape=tuple(float(figure) for figure in facts["hair_shape"]),
         clothes=CLOTHES_WORDS[facts["clothes"]],
         hair_rgb=mean_colour(picture, segmentation == HAIR, np.array(facts["hair_color"]) ** 0.45),
         skin_rgb=mean_colour(picture, (segmentation == SKIN) & face, (0.5, 0.4, 0.35)),

@@ -1,6 +1,8 @@
 """Reduce the MakeHuman head once to the compact bases of ``ParametricHead``, fitted to the rendered people.
 
 python -m examples.training.reduce_head --people DIR --assets DIR --out imagineid_sdk/weights/tiny/head
+
+With --codes-only the head stays as it is, and other people are described by it.
 """
 
 from __future__ import annotations
@@ -141,8 +143,7 @@ def to_bytes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return stored.numpy(), scale.numpy()
 
 
-def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:
-    reduction = Reduction(base)
+def build(base: Head, reduction: Reduction, folder: Path) -> ParametricHead:
     persons = people(folder)
     measures = np.stack([reduction.measure(person) for person in persons]).astype(np.float64)
     features = np.stack([phenotype_features(person.description["phenotype"]) for person in persons])
@@ -188,7 +189,7 @@ def build(base: Head, folder: Path) -> tuple[ParametricHead, Reduction]:
     for name, table in tables.items():
         buffer = getattr(head, name)
         buffer.copy_(torch.from_numpy(np.asarray(table)).to(buffer.dtype))
-    return head, reduction
+    return head
 
 
 def main() -> None:
@@ -198,11 +199,13 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("data/world"), help="where the world keeps the reduced anny")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"), help="identity codes of all people")
+    parser.add_argument("--codes-only", action="store_true", help="keep the head that is there")
     options = parser.parse_args()
 
     base = Head.load(Assets(options.assets), options.cache)
-    head, reduction = build(base, options.people)
-    head.half().save_pretrained(options.out)
+    reduction = Reduction(base)
+    if not options.codes_only:
+        build(base, reduction, options.people).half().save_pretrained(options.out)
     head = ParametricHead.from_pretrained(options.out)
     everyone = people(options.people) + people(options.people, held_out=True)
     codes = codes_of(head, np.stack([reduction.measure(person) for person in everyone])).astype(np.float32)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 
 from examples.training.checkpoints import Run
@@ -129,6 +130,11 @@ def carrying_loss(base: Base, adapters: dict, persons: list[Prepared], count: in
     return {"video": error.mean(), "mask": blend.mask.detach().mean()}
 
 
+def as_wide_as(new: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Weights of a model that was told fewer numbers of a person: new numbers come last, and say nothing yet."""
+    return F.pad(known, (0, new.shape[-1] - known.shape[-1]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=Path, required=True)
@@ -153,8 +159,8 @@ def main() -> None:
         "blending_adapter": BlendingAdapter().to(memory_format=torch.channels_last),
     }
     for name in adapters if options.start else ():
-        started = type(adapters[name]).from_pretrained(options.start / name).float()
-        adapters[name].load_state_dict(started.state_dict())
+        known = type(adapters[name]).from_pretrained(options.start / name).float().state_dict()
+        adapters[name].load_state_dict({key: as_wide_as(adapters[name].state_dict()[key], known[key]) for key in known})
     parameters = [p for name, adapter in adapters.items() for p in adapter.parameters()]
     optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, adapters, optimizer, options.minutes)

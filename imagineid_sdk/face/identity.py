@@ -43,7 +43,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "beard": BEARDS, "clothes": CLOTHES, "clothes_color": tuple(COLORS), "glasses": GLASSES,
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
-NUMBERS = 16
+NUMBERS = 21
 """Length of ``Identity.numbers()``."""
 
 
@@ -61,9 +61,11 @@ class Identity:
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
-        traits: ``(102,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
-            head, the noise that the face is imagined from, build, beard, and the shades of hair and clothes. None
-            leaves that noise to the seed alone.
+        hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back), and the side of the
+            parting, which is -1 or 1.
+        traits: ``(106,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
+            head, the noise that the face is imagined from, build, beard, the shades of hair and clothes and the shape
+            of the hair. None leaves that noise to the seed alone.
         reference: latents of the imagined face ``(16, 16, 16)`` float16, None before it was imagined.
     """
 
@@ -83,6 +85,7 @@ class Identity:
     seed: int
     glasses: str = "none"
     beard_growth: float | None = None
+    hair_shape: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 1.0)
     traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
@@ -108,7 +111,7 @@ class Identity:
         values += [share * 2 - 1 for share in self.ancestry]
         values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
         growth = BEARDS.index(self.beard) if self.beard_growth is None else self.beard_growth
-        values += [growth - 1.0]
+        values += [growth - 1.0, *self.hair_shape]
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -154,8 +157,7 @@ class Identity:
             raise IdentityFileError(
                 f"{path} is not an identity file ({error}). Expected a .safetensors file written by Identity.save()."
             ) from error
-        for name in ("ancestry", "hair_rgb", "skin_rgb", "clothes_rgb"):
-            fields[name] = tuple(fields[name])
+        fields = {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
         return cls(code=tensors["code"], traits=tensors.get("traits"), reference=tensors.get("reference"), **fields)
 
     def without_face(self) -> Identity:

@@ -45,8 +45,8 @@ that no seed makes a child of it; MakeHuman's age parameter where hair begins to
 which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
 and must not have other hair for that."""
 VOICE_SHARE = 0.95
-"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, how light the
-hair and how full the beard is. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two
+"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, how the hair
+is worn, how light it is and how full the beard. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two
 voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the
 same; what comes in words alone would flip, and is the seed's."""
 HAIR_COLOURS = 3
@@ -55,8 +55,10 @@ BEARD_GROWS = (0.42, 0.64, 0.88)
 """Shares of men up to whom a beard begins to show, is stubble, and is full: about as often as in the training world."""
 CLOTHES_SHADES = 0.5
 """Doublings of each primary of the clothes for one standard deviation of the voice."""
-LOOK_TRAITS = 1 + 1 + 3 + 1
-"""Traits behind those of the head: hair, beard, clothes (three), and how heavy somebody is."""
+HAIR, BEARD, SHADES, SHAPE, HEAVY = 0, 1, slice(2, 5), slice(5, 9), 9
+"""Traits behind those of the head: how light the hair is, how full the beard, the shades of the clothes, how the hair
+is worn, and how heavy somebody is."""
+LOOK_TRAITS = HEAVY + 1
 STEADY = 4
 """The first figures of a voice's own way, those that differ least between its clips, decide what meets the eye first:
 hair, beard and clothes."""
@@ -148,6 +150,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         codes = len(head.code_spread)
         directions = random.normal(size=(codes + LOOK_TRAITS, len(heard.voice)))
         own = random.normal(size=codes + LOOK_TRAITS)
+        parting = float(random.choice((-1, 1)))
 
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
@@ -159,7 +162,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         voice = np.tile(heard.voice, (len(own), 1))
         voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
         free = np.sqrt(VOICE_SHARE) * (directions * voice).sum(1) + np.sqrt(1 - VOICE_SHARE) * own
-        build = float(np.clip(heard.build + heard.build_spread * 0.8 * free[-1], 0.15, 0.9))
+        looks = free[codes:]
+        build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
         gender = (
             (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
         )
@@ -180,13 +184,14 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         identity = Identity(
             code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build,
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
-            clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed, traits=np.round(free, 3).astype(np.float32),
+            clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
+            hair_shape=(*_evenly(looks[SHAPE]), parting), traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
         alike = ((factors[:, 3:] - factors[person, 3:]) ** 2).sum(1) / ANCESTRY_WIDTH**2 / 2
         hair = np.argsort(noise["hair"] - unlike - alike)[-HAIR_COLOURS:]
-        identity = self._coloured(identity, colours[hair, :3], free[codes:], greying)
+        identity = self._coloured(identity, colours[hair, :3], looks, greying)
         if not female:
-            among_men = NormalDist().cdf(free[codes + 1]) if age > GROWN_FROM else 0.0
+            among_men = NormalDist().cdf(looks[BEARD]) if age > GROWN_FROM else 0.0
             growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
             identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
         return self.edit(identity, wishes)
@@ -207,15 +212,15 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard_growth"] = None
         return replace(identity, **changes) if changes else identity
 
-    def _coloured(self, identity: Identity, hairs: np.ndarray, traits: np.ndarray, greying: float) -> Identity:
+    def _coloured(self, identity: Identity, hairs: np.ndarray, looks: np.ndarray, greying: float) -> Identity:
         """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
         colour."""
         darkest_first = hairs[np.argsort(hairs.sum(1))]
-        place = NormalDist().cdf(traits[0]) * (len(hairs) - 1)
+        place = NormalDist().cdf(looks[HAIR]) * (len(hairs) - 1)
         hair = np.array([np.interp(place, np.arange(len(hairs)), primary) for primary in darkest_first.T])
         grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
         hair = hair + grey * (np.array(self._typical("hair_color", "grey" if greying < 1.1 else "white", 0)) - hair)
-        shades = 2 ** (CLOTHES_SHADES * np.clip(traits[2:5], -2, 2))
+        shades = 2 ** (CLOTHES_SHADES * np.clip(looks[SHADES], -2, 2))
         return replace(
             identity,
             hair_rgb=_triple(hair),
@@ -261,6 +266,11 @@ def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     # A clear voice decides; in between the seed does, in proportion.
     certain = np.clip((heard - 0.5) * 4 + 0.5, 0, 1)
     return bool(coin < certain)
+
+
+def _evenly(traits: np.ndarray) -> tuple[float, ...]:
+    """Normal figures, spread evenly over -1..1."""
+    return tuple(round(2 * NormalDist().cdf(trait) - 1, 3) for trait in traits)
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

@@ -36,7 +36,7 @@ def test_a_saved_identity_comes_back_whole(cast, tmp_path):
     assert loaded.words() == person.words()
     assert loaded.seed == person.seed and loaded.ancestry == person.ancestry
     assert np.array_equal(loaded.code, person.code) and np.array_equal(loaded.reference, person.reference)
-    assert np.array_equal(loaded.traits, person.traits)
+    assert np.array_equal(loaded.traits, person.traits) and loaded.hair_shape == person.hair_shape
 
 
 def test_a_file_that_is_no_identity_says_so(tmp_path):
@@ -76,14 +76,19 @@ def test_hair_and_beard_follow_the_voice_without_jumps(cast):
         men = [cast(replace(MAN, voice=voice / np.linalg.norm(voice)), seed) for voice in voices]
         hair, beard = np.array([man.hair_rgb for man in men]), np.array([man.beard_growth for man in men])
         assert np.abs(np.diff(hair, axis=0)).max() < 0.12 and np.abs(np.diff(beard)).max() < 0.4
+        assert np.abs(np.diff([man.hair_shape for man in men], axis=0)).max() < 0.4
     strangers = [cast(replace(MAN, voice=unit(k)), 5) for k in range(40)]
     assert {man.beard for man in strangers} == set(WORDS["beard"]), "men of one seed don't wear one beard"
     assert np.ptp([sum(man.hair_rgb) for man in strangers]) > 0.1
-    assert {man.hair for man in strangers} == {strangers[0].hair}, "a cut has no half, and would jump"
+    assert np.ptp([man.hair_shape[:4] for man in strangers], axis=0).min() > 1, "nor do they wear it alike"
+    assert {(man.hair, man.hair_shape[4]) for man in strangers} == {(strangers[0].hair, strangers[0].hair_shape[4])}, (
+        "a cut has no half, and would jump"
+    )
 
 
 def test_a_wished_beard_is_whole(cast):
-    assert cast(MAN, 5, beard="stubble").numbers()[-1] == 0
+    wished = cast(MAN, 5, beard="stubble")
+    assert wished.beard_growth is None and wished.numbers()[15] == 0
     assert all(cast(MAN, seed, age=12).beard == "none" for seed in range(20))
 
 

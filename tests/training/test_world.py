@@ -19,6 +19,7 @@ from examples.training.world.camera import HeadPose, perspective, project  # noq
 from examples.training.world.clips import FPS, random_clip  # noqa: E402
 from examples.training.world.expressions import random_frame  # noqa: E402
 from examples.training.world.glasses import FRAMES, glasses_mesh  # noqa: E402
+from examples.training.world.hair import random_hair_shape, shape_hair  # noqa: E402
 from examples.training.world.head import Head  # noqa: E402
 from examples.training.world.lighting import random_light, studio_light  # noqa: E402
 from examples.training.world.mouth_shade import shade_mouth  # noqa: E402
@@ -48,6 +49,25 @@ def test_lower_teeth_lie_in_the_shade_and_the_face_stays_as_it_was():
     away[148:172, 108:148] = False
     assert np.array_equal(shaded[away], picture[away])
     assert shade_mouth(picture, np.zeros_like(mouth)) is picture
+
+
+def test_hair_is_worn_in_many_ways_and_never_inside_the_skull():
+    angles, heights = np.meshgrid(np.linspace(0, 2 * np.pi, 24), np.linspace(-0.2, 0.11, 20))
+    center, plain = np.array([0, 0.7, 0.02]), np.array([-1, -1, 0, 0, 1.0])
+    round_head = np.sqrt(np.clip(0.12**2 - heights**2, 0.02**2, None))
+    points = np.stack([round_head * np.cos(angles), heights, round_head * np.sin(angles)], -1).reshape(-1, 3)
+    hair = shape_hair(points + center, center, 0.35, plain) - center
+    np.testing.assert_allclose(hair, points, atol=1e-9)
+    for place, change in enumerate((1, 1, 1, 1, -1)):
+        shape = plain.copy()
+        shape[place] = change
+        changed = shape_hair(points + center, center, 0.35, shape) - center
+        assert np.abs(changed - hair).max() > 0.004
+        skull = hair[:, 1] > 0
+        assert np.linalg.norm(changed[skull], axis=1).min() > np.linalg.norm(hair[skull], axis=1).min() - 1e-9
+    longest, shortest = (shape_hair(points, 0 * center, 0.35, np.array([0, 0, at, 0, 1]))[:, 1].min() for at in (1, -1))
+    assert longest < points[:, 1].min() < shortest
+    assert (random_hair_shape(3) == random_hair_shape(3)).all() and abs(random_hair_shape(4)[4]) == 1
 
 
 def test_head_turns_as_its_signs_say():

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from .camera import Framing, HeadPose, perspective, rotation
 from .glasses import glasses_mesh
+from .hair import shape_hair, turn_back
 from .head import MODEL_SCALE, Head, Part, split_by_uv
 from .people import Person
 
@@ -18,6 +19,8 @@ BONE_SHARE = (0.18, 0.18, 0.22, 0.42)  # of a head turn: three neck bones, head
 GAZE_YAW, GAZE_PITCH = 28.0, 22.0  # degrees at an eyeLook action of 1
 FIELD_OF_VIEW = 14.0  # degrees, a portrait lens
 EYE_RINGS, EYE_SEGMENTS = 15, 26
+SKULL_CENTER = np.array([0, 0.02, -0.075])  # metres from the point between the eyes
+FRINGE = 0.10  # eye-mouth distances by which fringes end higher at a hairline of 1
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Body:
         self.attributes = np.zeros((len(self.drawn), 4), np.float32)
         self.attributes[:, 0] = 1
         self.attributes[slice(*self.spans["skin"]), 1:] = _skin_regions(
-            head.template[self.drawn[slice(*self.spans["skin"])]], head.template[head.mouth_vertices].mean(0)
+            head.template[self.drawn[slice(*self.spans["skin"])]], head, person.hair_shape
         )
         for surface, kind, name in (("teeth", "teeth", "teeth_base"), ("lash", "eyelashes", person.lash)):
             part = head.part(kind, name)
@@ -161,10 +164,17 @@ class Body:
             part = head.part(kind, name)
             size = part_scale(head, vertices, part.scale)
             placements.append(part.placement)
-            offsets.append((part.offsets * size).astype(np.float32))
+            offset = part.offsets * size
+            if surface == "hair":
+                placed = part.placement @ vertices + offset
+                width = _view_width(self.eye_centers, vertices[head.mouth_vertices].mean(0))
+                offset += shape_hair(placed, self._skull_center(), width, person.hair_shape) - placed
+            offsets.append(offset.astype(np.float32))
             weights = self._part_skinning(surface, part, part.placement @ vertices + offsets[-1])
             skinning.append(weights.astype(np.float32))
             shown = _front_teeth(head, part) if surface == "teeth" else part.triangles
+            if surface == "hair" and person.hair_shape[4] < 0:
+                shown = shown[:, ::-1]  # mirrored
             self._add(surface, part.vertices + count, part.uvs, shown)
             count += len(part.offsets)
         self.placement, self.offsets = sp.vstack(placements).tocsr(), np.concatenate(offsets)
@@ -216,22 +226,31 @@ class Body:
         height = np.clip((vertices[:, 1] - neck) / max(top - neck, 0.01), 0, 1)[:, None].astype(np.float32)
         return weights * (1 - height) + with_head * height
 
+    def _skull_center(self) -> np.ndarray:
+        return self.eye_centers.mean(0) + SKULL_CENTER
+
     def _set_view(self) -> None:
         posed = self.pose(np.zeros(len(self.head.actions), np.float32))
         eyes, mouth = posed.eye_centers.mean(0), self.mouth_center(posed)
         self.eye_to_mouth = eyes[1] - mouth[1]
         if "hair" in self.spans:
             hair = slice(*self.spans["hair"])
-            self.attributes[hair, 1:] = (posed.vertices[self.drawn[hair]] - eyes) / self.eye_to_mouth
-        self.hair_center = eyes + np.array([0, 0.02, -0.075])
-        eye_distance = np.linalg.norm(posed.eye_centers[0] - posed.eye_centers[1])
-        self.view_width = 2 * max(2 * eye_distance, 1.8 * self.eye_to_mouth) * 1.16
+            _, _, _, hairline, side = self.person.hair_shape
+            place = (posed.vertices[self.drawn[hair]] - eyes) / self.eye_to_mouth
+            self.attributes[hair, 1:] = (place - [0, FRINGE * hairline, 0]) * [side, 1, 1]
+        self.hair_center = self._skull_center()
+        self.view_width = _view_width(posed.eye_centers, mouth)
         self.view_center = np.array([0, eyes[1] - 0.20 * self.eye_to_mouth, eyes[2]])
         self.camera_distance = self.view_width / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
         self.rest_face_center = self._face_center(posed)
 
     def _face_center(self, posed: PosedBody) -> np.ndarray:
         return 0.5 * (posed.eye_centers.mean(0) + self.mouth_center(posed))
+
+
+def _view_width(eyes: np.ndarray, mouth: np.ndarray) -> float:
+    distance = float(np.linalg.norm(eyes[0] - eyes[1]))
+    return 2 * max(2 * distance, 1.8 * float(eyes[:, 1].mean() - mouth[1])) * 1.16
 
 
 def _part_list(person: Person) -> list[tuple[str, str, str]]:
@@ -296,14 +315,18 @@ def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return directions.astype(np.float32), np.array(faces), uvs.astype(np.float32)
 
 
-def _skin_regions(points: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+def _skin_regions(points: np.ndarray, head: Head, hair_shape: np.ndarray) -> np.ndarray:
     """(n, 3) for skin vertices of the template: scalp, beard, cheeks and nose, each 0..1."""
+    mouth = head.template[head.mouth_vertices].mean(0)
+    skull = np.mean([eyelid.center for eyelid in head.eyelids], axis=0) + SKULL_CENTER
 
     def ramp(value: np.ndarray, width: float) -> np.ndarray:
         return np.clip(value / width, 0, 1)
 
     x, height, depth = points[:, 0], points[:, 1], points[:, 2]
-    scalp = ramp(height - 0.735, 0.02) + ramp(0.04 - depth, 0.02) * ramp(height - 0.655, 0.02)
+    up, front = turn_back(height - skull[1], depth - skull[2], -hair_shape[3])
+    up, front = up + skull[1], front + skull[2]
+    scalp = ramp(up - 0.735, 0.02) + ramp(0.04 - front, 0.02) * ramp(up - 0.655, 0.02)
     above_mouth = height - mouth[1]
     below = np.clip(-above_mouth, 0, 0.05)
     region = ramp(0.030 - above_mouth, 0.012) * ramp(above_mouth + 0.075, 0.02) * ramp(depth - 0.055, 0.015)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .assets import EYELASHES
 from .glasses import FRAMES
+from .hair import random_hair_shape
 from .head import Head
 
 Skin = tuple[tuple[str, float], tuple[str, float]]
@@ -73,7 +74,7 @@ class Person:
 
     phenotype: anny's macro values 0..1 (gender 0 male .. 1 female; age 1/3 child .. 2/3 young adult .. 1 old);
     local: local change -> -1..1; skin: two (texture, share); rest: actions of the resting face; beard: 0 none .. 1;
-    lip_amount: lipstick 0..1; shirt_tint: 0 the texture's own colour .. 1 the shirt's.
+    hair_shape: see `hair.py`; lip_amount: lipstick 0..1; shirt_tint: 0 the texture's own colour .. 1 the shirt's.
     """
 
     seed: int
@@ -82,6 +83,7 @@ class Person:
     skin: Skin
     tone: np.ndarray
     hair: str
+    hair_shape: np.ndarray
     hair_color: np.ndarray
     brow: str
     brow_color: np.ndarray
@@ -137,7 +139,7 @@ def random_person(
     rng.integers(1 << 30)  # unused: seeds keep the people that they drew before
     glasses, glasses_color = _glasses(seed, years)
     return Person(
-        seed, phenotype, local, skin, tone, hair, hair_color, brows, brow_color,
+        seed, phenotype, local, skin, tone, hair, random_hair_shape(seed), hair_color, brows, brow_color,
         brow_gain=1.5 - 0.6 * childlike(years),
         eye=eyes, iris_brightness=iris_brightness,
         lash=lashes,

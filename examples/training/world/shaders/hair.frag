@@ -1,4 +1,4 @@
-// Hair cards. attributes: occlusion, position relative to the eyes (see hair_window.glsl).
+// Hair cards. attributes: occlusion, place in the window (see hair_window.glsl).
 uniform vec3 hair_color;
 uniform float mean_luminance;      // of the texture
 uniform vec3 head_center;
