@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from benchmarks.features import frechet
 from benchmarks.judges import Face
-from benchmarks.measures import between, rank_correlation
+from benchmarks.measures import between, correlation, rank_correlation
 from benchmarks.renders import BACKGROUND
 from benchmarks.sheets import in_rows, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, mean_and, measure_row
 from benchmarks.videos import Bench, Generated
+from imagineid_sdk.face.people import STEADY
 
 SAME, OTHER = 0.35, 0.6  # dlib distances below which two faces should lie for one voice, and above which for two
+LOOKS: dict[str, Callable[[Any], Any]] = {
+    "how hair is worn (of 2)": lambda identity: identity.hair_shape[:4],
+    "colour of hair (of 1)": lambda identity: identity.hair_rgb,
+    "beard (of 2)": lambda identity: identity.beard_growth,
+}
 AGES = (12, 20, 30, 40, 50, 60, 70, 80)
 GREY = (BACKGROUND,) * 3
 
@@ -107,7 +114,46 @@ def same_person_rows(voices: Sequence[Voice], title: str) -> list[Row]:
         if distances:
             value = f"{mean_and(distances, np.min)} / {np.mean(np.array(distances) > OTHER):.0%}"
             rows.append(measure_row(f"{name} (mean / smallest / over {OTHER})", value, "dlib"))
+    return [*rows, *_worn_rows(shown)]
+
+
+def _worn_rows(voices: Sequence[Voice]) -> list[Row]:
+    """What the eye sees and a face recogniser does not: how far apart hair and beards are asked for."""
+    rows = []
+    for name, figures in LOOKS.items():
+        alike = [pair for pair in combinations(voices, 2) if pair[0].speech.sex == pair[1].speech.sex]
+        if name.startswith("beard"):
+            alike = [pair for pair in alike if pair[0].speech.sex == "man"]
+        apart: dict[bool, list[float]] = {True: [], False: []}
+        for first, second in alike:
+            apart[first.speech.voice == second.speech.voice].append(_apart(first, second, figures))
+        if all(apart.values()):
+            value = f"{np.mean(apart[True]):.2f} / {np.mean(apart[False]):.2f}"
+            rows.append(measure_row(f"{name} apart: one voice / two of one sex", value, "asked"))
     return rows
+
+
+def _apart(first: Voice, second: Voice, figures: Callable[[Any], Any]) -> float:
+    assert first.portrait is not None and second.portrait is not None
+    mine, theirs = (np.array(figures(voice.portrait.identity)) for voice in (first, second))
+    return float(np.abs(mine - theirs).mean())
+
+
+def own_way_rows(bench: Bench, voices: Sequence[Voice]) -> list[Row]:
+    """How steady the figures are that place a person among those who fit: r between two clips of a voice, those of its
+    sex subtracted."""
+    pairs = [pair for pair in combinations(voices, 2) if pair[0].speech.voice == pair[1].speech.voice]
+    pairs = [pair for pair in pairs if pair[0].speech.sex in ("man", "woman")]
+    if len(pairs) < 4:
+        return []
+    own_way = bench.pipe.identity_encoder.own_way
+    figures = np.stack([[own_way(voice.profile.embedding) for voice in pair] for pair in pairs])
+    for sex in ("man", "woman"):
+        chosen = np.array([pair[0].speech.sex == sex for pair in pairs])
+        figures[chosen] -= figures[chosen].mean((0, 1)) if chosen.any() else 0
+    steady = [correlation(figures[:, 0, k], figures[:, 1, k]) for k in range(figures.shape[2])]
+    value = f"{np.mean(steady[:STEADY]):.2f} / {np.mean(steady):.2f}"
+    return [measure_row(f"figures of a voice's own way, r of its clips: first {STEADY} / all", value, "names")]
 
 
 def video_rows(clips: Sequence[Generated]) -> list[Row]:

@@ -126,7 +126,7 @@ def judge_voices(bench: Bench, sounds: Sounds, size: Size) -> None:
     """Listening alone: voices, sexes, noise."""
     clips = [clip for clip in sounds.sentences if clip.voice in sounds.second_takes]
     heard = people.hear_voices(bench, clips, with_faces=False)
-    print_table("Voices: sentences", people.voice_rows(heard))
+    print_table("Voices: sentences", people.voice_rows(heard) + people.own_way_rows(bench, heard))
     if size.words and sounds.words:
         words = people.hear_voices(bench, sounds.words, with_faces=False)
         everybody = [*heard, *words]
