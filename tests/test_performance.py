@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,15 @@ def from_scratch(pipe, identity, motion):
     latents = denoise_once(pipe.denoiser, noise, torch.ones(frames), tokens, spatial, blend)
     lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
     return latents, pipe.autoencoder.decode(latents, lay)
+
+
+def test_hair_is_worn_as_asked(pipeline, person):
+    def covered(*shape: float) -> int:
+        worn = replace(person.without_face(), hair="bob", hair_shape=(*shape, 1.0))
+        picture = pipeline.performance(worn, GenerateOptions(background="transparent")).portrait()
+        return int((picture[..., 3] > 127).sum())
+
+    assert covered(1, 1, 1, 0) > 1.03 * covered(-1, -1, -1, 0)
 
 
 def test_quick_frames_are_those_from_scratch(pipeline, performance, motion):

@@ -63,6 +63,7 @@ def start_from(folder: Path, denoiser: UNet2DConditionModel, words: WordEmbedder
     denoiser.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "denoiser").float().state_dict())
     known = WordEmbedder.from_pretrained(folder / "words").tokens.weight.float()
     words.tokens.weight[: len(known)] = known
+    words.tokens.weight[len(known) :] *= 0.5  # new ones say less at first
 
 
 def main() -> None:

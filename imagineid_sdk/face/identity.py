@@ -41,8 +41,15 @@ COLORS: dict[str, tuple[float, float, float]] = {
 WORDS: dict[str, tuple[str, ...]] = {
     "gender": GENDERS, "age": AGES, "skin": SKINS, "hair": HAIRS, "hair_color": HAIR_COLORS, "eye_color": EYE_COLORS,
     "beard": BEARDS, "clothes": CLOTHES, "clothes_color": tuple(COLORS), "glasses": GLASSES,
+    "hair_height": ("flat", "low", "medium", "high", "towering"),
+    "hair_width": ("narrow", "slim", "medium", "wide", "bulky"),
+    "hair_length": ("cropped", "shorter", "medium", "longer", "longest"),
+    "hairline": ("very low", "low", "medium", "high", "receding"),
+    "parting": ("right", "left"),
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
+HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline", "parting")
+"""Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
 NUMBERS = 21
 """Length of ``Identity.numbers()``."""
 
@@ -62,7 +69,7 @@ class Identity:
         seed: what was sampled with it.
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
         hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back), and the side of the
-            parting, which is -1 or 1.
+            parting, which is -1 or 1. None says nothing of it.
         traits: ``(106,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
             head, the noise that the face is imagined from, build, beard, the shades of hair and clothes and the shape
             of the hair. None leaves that noise to the seed alone.
@@ -85,12 +92,12 @@ class Identity:
     seed: int
     glasses: str = "none"
     beard_growth: float | None = None
-    hair_shape: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 1.0)
+    hair_shape: tuple[float, ...] | None = None
     traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
-        """The attribute of every slot of ``WORDS``."""
+        """The attribute of every slot of ``WORDS`` that something is said of."""
         return {
             "gender": GENDERS[self.gender > 0.5],
             "age": AGES[int(np.searchsorted(AGE_LIMITS, self.age, side="right"))],
@@ -102,7 +109,12 @@ class Identity:
             "clothes": self.clothes,
             "clothes_color": nearest_color(self.clothes_rgb),
             "glasses": self.glasses,
-        }
+        } | self._hair_words()
+
+    def _hair_words(self) -> dict[str, str]:
+        if self.hair_shape is None:
+            return {}
+        return {slot: _level(WORDS[slot], figure) for slot, figure in zip(HAIR_SHAPE, self.hair_shape, strict=True)}
 
     def numbers(self) -> np.ndarray:
         """What words are too coarse for, ``(NUMBERS,)`` float32 around -1..1: the semantic adapter reads it with the
@@ -111,7 +123,7 @@ class Identity:
         values += [share * 2 - 1 for share in self.ancestry]
         values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
         growth = BEARDS.index(self.beard) if self.beard_growth is None else self.beard_growth
-        values += [growth - 1.0, *self.hair_shape]
+        values += [growth - 1.0, *(self.hair_shape or (0.0,) * len(HAIR_SHAPE))]
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -190,6 +202,11 @@ def skin_word(rgb: tuple[float, float, float]) -> str:
     """The word of ``SKINS`` for a mean face colour."""
     luminance = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
     return SKINS[int(np.searchsorted(SKIN_LIMITS, luminance, side="right"))]
+
+
+def _level(words: tuple[str, ...], figure: float) -> str:
+    """The word for a figure of -1..1 among words that divide that range evenly."""
+    return words[int(np.clip((figure + 1) / 2 * len(words), 0, len(words) - 1))]
 
 
 def nearest_color(rgb: tuple[float, float, float]) -> str:

@@ -24,6 +24,9 @@ from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
+HAIR_GUIDANCE = 5.0
+"""Guidance away from the same person whose hair is worn anyhow: composed with the other as in arXiv 2206.01714. The
+base follows these words much less than its older ones by itself."""
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 
 
@@ -103,17 +106,17 @@ class Imaginer:
             motion: ``(1, 55)``, see ``motion_vector``.
         """
         noise = person_noise(identity, self.latent_shape).to(self.device)
-        # Guidance: away from what the model would imagine of nobody in particular.
-        given, nobody = self.semantics(identity), self.semantics(None)
-        tokens, style = torch.cat([given.tokens, nobody.tokens]), torch.cat([given.style, nobody.style])
+        # Guidance: away from what the model would imagine of nobody in particular, and of hair that is worn anyhow.
+        described = [self.semantics(who) for who in (identity, replace(identity, hair_shape=None), None)]
+        tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
         with self._autocast():
-            spatial = self._spatial(geometry.maps.expand(2, -1, -1, -1), motion.expand(2, -1), style)
+            spatial = self._spatial(geometry.maps.expand(3, -1, -1, -1), motion.expand(3, -1), style)
 
         def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
             with self._autocast():
-                both = denoise_once(self.denoiser, noisy.expand(2, -1, -1, -1), time.expand(2), tokens, spatial)
-            with_words, without = both.float().chunk(2)
-            return without + REFERENCE_GUIDANCE * (with_words - without)
+                each = denoise_once(self.denoiser, noisy.expand(3, -1, -1, -1), time.expand(3), tokens, spatial)
+            person, anyhow, nobody = each.float().chunk(3)
+            return nobody + REFERENCE_GUIDANCE * (person - nobody) + HAIR_GUIDANCE * (person - anyhow)
 
         return denoise(estimate, noise, steps or REFERENCE_STEPS, on_step)
 
