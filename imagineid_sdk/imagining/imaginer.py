@@ -24,10 +24,11 @@ from .spatial import Residuals, SpatialAdapter
 
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
-HAIR_GUIDANCE = 5.0
-"""Guidance away from the same person whose hair is worn anyhow: composed with the other as in arXiv 2206.01714. The
-base follows these words much less than its older ones by itself."""
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
+HAIR_GUIDANCE = 5.0
+"""Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv 2206.01714:
+the base follows these words much less than its older ones by itself. The parting is left to the base: driven to the
+other side, some fringes stopped half-way, across an eye."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,9 @@ class Imaginer:
             motion: ``(1, 55)``, see ``motion_vector``.
         """
         noise = person_noise(identity, self.latent_shape).to(self.device)
-        # Guidance: away from what the model would imagine of nobody in particular, and of hair that is worn anyhow.
-        described = [self.semantics(who) for who in (identity, replace(identity, hair_shape=None), None)]
+        # Guidance: away from what the model would imagine of nobody in particular, and of a usual shape of the hair.
+        usual = identity.hair_shape and (*(0.0,) * 4, identity.hair_shape[4])
+        described = [self.semantics(who) for who in (identity, replace(identity, hair_shape=usual), None)]
         tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
         with self._autocast():
             spatial = self._spatial(geometry.maps.expand(3, -1, -1, -1), motion.expand(3, -1), style)
@@ -115,8 +117,8 @@ class Imaginer:
         def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
             with self._autocast():
                 each = denoise_once(self.denoiser, noisy.expand(3, -1, -1, -1), time.expand(3), tokens, spatial)
-            person, anyhow, nobody = each.float().chunk(3)
-            return nobody + REFERENCE_GUIDANCE * (person - nobody) + HAIR_GUIDANCE * (person - anyhow)
+            person, as_usual, nobody = each.float().chunk(3)
+            return nobody + REFERENCE_GUIDANCE * (person - nobody) + HAIR_GUIDANCE * (person - as_usual)
 
         return denoise(estimate, noise, steps or REFERENCE_STEPS, on_step)
 
