@@ -26,9 +26,9 @@ ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 HAIR_GUIDANCE = 5.0
-"""Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv 2206.01714:
-the base follows these words much less than its older ones by itself. The parting is left to the base: driven to the
-other side, some fringes stopped half-way, across an eye."""
+"""Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv
+2206.01714: the base follows these words much less than its older ones by itself. The parting is left to the base:
+driven to the other side, some fringes stopped half-way, across an eye."""
 
 
 @dataclass(frozen=True)
