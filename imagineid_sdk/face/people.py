@@ -47,8 +47,9 @@ and must not have other hair for that."""
 VOICE_SHARE = 0.95
 """Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, how the hair
 is worn, how light it is and how full the beard. What is a voice's own has a cosine of 0.9 between two of its clips, of
-0.2 between two voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves
-the person the same; what comes in words alone would flip, and is the seed's."""
+0.2 between two voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, or goes in small
+steps (the words for how hair is worn), so that 0.9 leaves the person the same; other words would flip, and are the
+seed's."""
 HAIR_COLOURS = 3
 """People whose colours of hair the seed picks; the voice lies somewhere between the darkest and the lightest."""
 BEARD_GROWS = (0.42, 0.64, 0.88)
