@@ -21,7 +21,7 @@ from imagineid_sdk.face.people import STEADY
 
 SAME, OTHER = 0.35, 0.6  # dlib distances below which two faces should lie for one voice, and above which for two
 LOOKS: dict[str, Callable[[Any], Any]] = {
-    "how hair is worn (of 2)": lambda identity: identity.hair_shape[:4],
+    "how hair is worn (of 2)": lambda identity: identity.hair_shape,
     "colour of hair (of 1)": lambda identity: identity.hair_rgb,
     "beard (of 2)": lambda identity: identity.beard_growth,
 }

@@ -57,7 +57,7 @@ def from_scratch(pipe, identity, motion):
 
 def test_hair_is_worn_as_asked(pipeline, person):
     def covered(*shape: float) -> int:
-        worn = replace(person.without_face(), hair="bob", hair_shape=(*shape, 1.0))
+        worn = replace(person.without_face(), hair="bob", hair_shape=shape)
         picture = pipeline.performance(worn, GenerateOptions(background="transparent")).portrait()
         return int((picture[..., 3] > 127).sum())
 

@@ -16,14 +16,14 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {},
     "happy": {"mouthSmile": 0.80, "cheekSquint": 0.70, "eyeSquint": 0.35, "mouthDimple": 0.15},  # AU 6 + 12
     "sad": {  # AU 1 + 4 + 15 + 17
-        "browInnerUp": 1.00, "browDown": 0.20, "mouthFrown": 0.80, "mouthShrugLower": 0.30, "eyeSquint": 0.25,
+        "browInnerUp": 1.00, "browDown": 0.30, "mouthFrown": 0.95, "mouthShrugLower": 0.30, "eyeSquint": 0.35,
     },
     "angry": {  # AU 4 + 5 + 7 + 9 + 24
-        "browDown": 1.00, "noseSneer": 0.50, "mouthPress": 0.30, "mouthFrown": 0.35, "eyeSquint": 0.35, "eyeWide": 0.20,
+        "browDown": 1.00, "noseSneer": 0.70, "mouthPress": 0.45, "mouthFrown": 0.35, "eyeSquint": 0.30, "eyeWide": 0.40,
     },
-    "surprised": {"browInnerUp": 1.00, "browOuterUp": 1.00, "eyeWide": 1.00, "jawOpen": 0.25},  # AU 1 + 2 + 5 + 26
+    "surprised": {"browInnerUp": 1.00, "browOuterUp": 0.85, "eyeWide": 1.00, "jawOpen": 0.35},  # AU 1 + 2 + 5 + 26
     "fearful": {  # AU 1 + 2 + 4 + 5 + 20
-        "browInnerUp": 1.00, "browOuterUp": 0.40, "browDown": 0.20, "eyeWide": 0.90, "mouthStretch": 0.60,
+        "browInnerUp": 1.00, "browOuterUp": 0.40, "browDown": 0.30, "eyeWide": 0.90, "mouthStretch": 0.75,
     },
     "disgusted": {  # AU 9 + 10 + 15
         "noseSneer": 1.00, "mouthUpperUp": 0.60, "browDown": 0.50, "mouthFrown": 0.45, "eyeSquint": 0.45,

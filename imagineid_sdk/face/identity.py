@@ -45,12 +45,11 @@ WORDS: dict[str, tuple[str, ...]] = {
     "hair_width": ("narrow", "slim", "medium", "wide", "bulky"),
     "hair_length": ("cropped", "shorter", "medium", "longer", "longest"),
     "hairline": ("very low", "low", "medium", "high", "receding"),
-    "parting": ("right", "left"),
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
-HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline", "parting")
+HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
 """Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
-NUMBERS = 21
+NUMBERS = 20
 """Length of ``Identity.numbers()``."""
 
 
@@ -68,8 +67,8 @@ class Identity:
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
-        hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back), and the side of the
-            parting, which is -1 or 1. None says nothing of it.
+        hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back). None says
+            nothing of it.
         traits: ``(106,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
             head, the noise that the face is imagined from, build, beard, the shades of hair and clothes and the shape
             of the hair. None leaves that noise to the seed alone.

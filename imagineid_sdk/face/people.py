@@ -151,7 +151,6 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         codes = len(head.code_spread)
         directions = random.normal(size=(codes + LOOK_TRAITS, len(heard.voice)))
         own = random.normal(size=codes + LOOK_TRAITS)
-        parting = float(random.choice((-1, 1)))
 
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
@@ -186,7 +185,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             code=np.round(code, 4).astype(np.float32), gender=float(gender), age=age, build=build,
             ancestry=ancestry, **words, hair_rgb=_triple(colours[person, 0:3]), skin_rgb=_triple(colours[person, 3:6]),
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
-            hair_shape=(*_evenly(looks[SHAPE]), parting), traits=np.round(free, 3).astype(np.float32),
+            hair_shape=_evenly(looks[SHAPE]), traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
         alike = ((factors[:, 3:] - factors[person, 3:]) ** 2).sum(1) / ANCESTRY_WIDTH**2 / 2
         hair = np.argsort(noise["hair"] - unlike - alike)[-HAIR_COLOURS:]

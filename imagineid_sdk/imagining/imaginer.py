@@ -27,8 +27,7 @@ FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 HAIR_GUIDANCE = 5.0
 """Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv
-2206.01714: the base follows these words much less than its older ones by itself. The parting is left to the base:
-driven to the other side, some fringes stopped half-way, across an eye."""
+2206.01714: the base follows these words much less than its older ones by itself."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Imaginer:
         """
         noise = person_noise(identity, self.latent_shape).to(self.device)
         # Guidance: away from what the model would imagine of nobody in particular, and of a usual shape of the hair.
-        usual = identity.hair_shape and (*(0.0,) * 4, identity.hair_shape[4])
+        usual = identity.hair_shape and (0.0,) * len(identity.hair_shape)
         described = [self.semantics(who) for who in (identity, replace(identity, hair_shape=usual), None)]
         tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
         with self._autocast():

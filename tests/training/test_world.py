@@ -5,6 +5,7 @@ Tests that draw need the CC0 assets (see examples/training/world/README.md): set
 
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from examples.training.world.lighting import random_light, studio_light  # noqa:
 from examples.training.world.mouth_shade import shade_mouth  # noqa: E402
 from examples.training.world.people import childlike, random_person  # noqa: E402
 from examples.training.world.renderer import CLASSES, Renderer  # noqa: E402
+from examples.training.world.wrinkles import wrinkle_uniforms  # noqa: E402
 from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
 
 EYES = np.array([[0.032, 0.735, 0.115], [-0.032, 0.735, 0.115]])
@@ -53,21 +55,40 @@ def test_lower_teeth_lie_in_the_shade_and_the_face_stays_as_it_was():
 
 def test_hair_is_worn_in_many_ways_and_never_inside_the_skull():
     angles, heights = np.meshgrid(np.linspace(0, 2 * np.pi, 24), np.linspace(-0.2, 0.11, 20))
-    center, plain = np.array([0, 0.7, 0.02]), np.array([-1, -1, 0, 0, 1.0])
+    center, plain = np.array([0, 0.7, 0.02]), np.array([-1, -1, 0, 0.0])
     round_head = np.sqrt(np.clip(0.12**2 - heights**2, 0.02**2, None))
     points = np.stack([round_head * np.cos(angles), heights, round_head * np.sin(angles)], -1).reshape(-1, 3)
     hair = shape_hair(points + center, center, 0.35, plain) - center
     np.testing.assert_allclose(hair, points, atol=1e-9)
-    for place, change in enumerate((1, 1, 1, 1, -1)):
+    for place, change in enumerate((1, 1, 1, 1)):
         shape = plain.copy()
         shape[place] = change
         changed = shape_hair(points + center, center, 0.35, shape) - center
         assert np.abs(changed - hair).max() > 0.004
         skull = hair[:, 1] > 0
         assert np.linalg.norm(changed[skull], axis=1).min() > np.linalg.norm(hair[skull], axis=1).min() - 1e-9
-    longest, shortest = (shape_hair(points, 0 * center, 0.35, np.array([0, 0, at, 0, 1]))[:, 1].min() for at in (1, -1))
+    longest, shortest = (shape_hair(points, 0 * center, 0.35, np.array([0, 0, at, 0]))[:, 1].min() for at in (1, -1))
     assert longest < points[:, 1].min() < shortest
-    assert (random_hair_shape(3) == random_hair_shape(3)).all() and abs(random_hair_shape(4)[4]) == 1
+    assert (random_hair_shape(3) == random_hair_shape(3)).all()
+
+
+def test_wrinkles_come_with_the_actions_and_deepen_with_the_years():
+    head = SimpleNamespace(action_index={name: index for index, name in enumerate(ARKIT_ACTIONS)})
+
+    def told(age: float, **actions: float) -> dict:
+        vector = np.zeros(len(ARKIT_ACTIONS), np.float32)
+        for name, value in actions.items():
+            vector[ARKIT_ACTIONS.index(name)] = value
+        return wrinkle_uniforms(head, SimpleNamespace(phenotype={"age": age}), vector)
+
+    child, young, old = (told(age)["wrinkle_depth"] for age in (0.33, 0.66, 1.0))
+    assert child < 0.3 * young and young < 0.7 * old
+    rest = told(0.66)
+    assert rest["frown"] == 0 and not rest["fold"].any() and not rest["brow_raised"].any()
+    smile = told(0.66, mouthSmileLeft=0.8)["fold"]
+    assert smile[1] > 0.5 and smile[0] == 0, "the subject's left is at image right"
+    assert told(0.66, browOuterUpRight=1)["brow_raised"].tolist() == [0, 1, 0]
+    assert told(0.66, browDownLeft=1, browDownRight=1)["frown"] == 1
 
 
 def test_head_turns_as_its_signs_say():

@@ -13,6 +13,7 @@ from .glasses import glasses_mesh
 from .hair import shape_hair, turn_back
 from .head import MODEL_SCALE, Head, Part, split_by_uv
 from .people import Person
+from .wrinkles import face_places
 
 LID_CLEARANCE = 1.045  # lids stay this many eyeball radii away from the eyeball's centre
 BONE_SHARE = (0.18, 0.18, 0.22, 0.42)  # of a head turn: three neck bones, head
@@ -57,6 +58,8 @@ class Body:
         self.attributes[slice(*self.spans["skin"]), 1:] = _skin_regions(
             head.template[self.drawn[slice(*self.spans["skin"])]], head, person.hair_shape
         )
+        self.places = np.zeros((len(self.drawn), 2), np.float32)
+        self.places[slice(*self.spans["skin"])] = face_places(head)[self.drawn[slice(*self.spans["skin"])]]
         for surface, kind, name in (("teeth", "teeth", "teeth_base"), ("lash", "eyelashes", person.lash)):
             part = head.part(kind, name)
             self.attributes[slice(*self.spans[surface]), 1:] = part.attributes[part.vertices]
@@ -173,8 +176,6 @@ class Body:
             weights = self._part_skinning(surface, part, part.placement @ vertices + offsets[-1])
             skinning.append(weights.astype(np.float32))
             shown = _front_teeth(head, part) if surface == "teeth" else part.triangles
-            if surface == "hair" and person.hair_shape[4] < 0:
-                shown = shown[:, ::-1]  # mirrored
             self._add(surface, part.vertices + count, part.uvs, shown)
             count += len(part.offsets)
         self.placement, self.offsets = sp.vstack(placements).tocsr(), np.concatenate(offsets)
@@ -235,9 +236,9 @@ class Body:
         self.eye_to_mouth = eyes[1] - mouth[1]
         if "hair" in self.spans:
             hair = slice(*self.spans["hair"])
-            _, _, _, hairline, side = self.person.hair_shape
+            hairline = self.person.hair_shape[3]
             place = (posed.vertices[self.drawn[hair]] - eyes) / self.eye_to_mouth
-            self.attributes[hair, 1:] = (place - [0, FRINGE * hairline, 0]) * [side, 1, 1]
+            self.attributes[hair, 1:] = place - [0, FRINGE * hairline, 0]
         self.hair_center = self._skull_center()
         self.view_width = _view_width(posed.eye_centers, mouth)
         self.view_center = np.array([0, eyes[1] - 0.20 * self.eye_to_mouth, eyes[2]])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from imagineid_sdk.face.expression import EXPRESSIONS
+
 from .camera import HeadPose
-from .expressions import EMOTIONS, POSE_LIMIT, POSE_SPREAD, VISEMES
+from .expressions import POSE_LIMIT, POSE_SPREAD, VISEMES
 from .head import Head
 
 FPS = 25.0
@@ -47,7 +49,7 @@ def _speech(head: Head, rng: np.random.Generator, time: np.ndarray, fps: float) 
 
 def _emotion(head: Head, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
     """One emotion that comes and goes slowly, in two clips of three."""
-    shape = head.action_vector(list(EMOTIONS.values())[rng.integers(len(EMOTIONS))])
+    shape = head.action_vector(list(EXPRESSIONS.values())[rng.integers(1, len(EXPRESSIONS))])
     peak = rng.uniform(0.2, 0.9) * (rng.uniform() < 2 / 3)
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * time / rng.uniform(4, 9) + rng.uniform(0, 2 * np.pi))
     return np.outer(peak * swell, shape)

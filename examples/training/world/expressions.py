@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from imagineid_sdk.face.expression import EXPRESSIONS
+
 from .camera import HeadPose
 from .head import Head
 
@@ -24,15 +26,6 @@ VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.3, "mouthClose": 0.3},
     {"jawOpen": 0.4, "mouthLowerDown": 0.3, "mouthUpperUp": 0.35, "mouthStretch": 0.2},
 )
-EMOTIONS: dict[str, dict[str, float]] = {
-    "happy": {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.3, "mouthDimple": 0.2},
-    "sad": {"browInnerUp": 0.9, "mouthFrown": 0.7, "eyeSquint": 0.2, "mouthShrugLower": 0.3},
-    "angry": {"browDown": 0.9, "noseSneer": 0.45, "mouthPress": 0.4, "eyeSquint": 0.4, "mouthFrown": 0.3},
-    "surprised": {"browInnerUp": 0.8, "browOuterUp": 0.8, "eyeWide": 0.8, "jawOpen": 0.2},
-    "fearful": {"browInnerUp": 0.8, "browOuterUp": 0.3, "eyeWide": 0.6, "mouthStretch": 0.5},
-    "disgusted": {"noseSneer": 0.8, "mouthUpperUp": 0.4, "browDown": 0.4, "mouthFrown": 0.3, "eyeSquint": 0.3},
-    "contemptuous": {"mouthSmile": 0.25, "mouthDimple": 0.5, "browOuterUp": 0.2},
-}
 SIDEWAYS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 POSE_SPREAD, POSE_LIMIT = np.array([9, 6, 4.5]), np.array([26, 16, 13])  # degrees: yaw, pitch, roll
 
@@ -42,7 +35,7 @@ def random_frame(head: Head, rng: np.random.Generator) -> tuple[np.ndarray, Head
     face = _Face(head, rng)
     _add_speech(face, rng)
     if rng.uniform() < 0.5:
-        emotion = list(EMOTIONS.values())[rng.integers(len(EMOTIONS))]
+        emotion = list(EXPRESSIONS.values())[rng.integers(1, len(EXPRESSIONS))]  # the first is neutral
         face.add_all(emotion, rng.uniform(0.1, 1.0), spread=0.05)
     if rng.uniform() < 0.35:
         face.add("browInnerUp", rng.uniform(0, 0.4))

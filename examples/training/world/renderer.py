@@ -15,6 +15,7 @@ from .head import Head
 from .lighting import Light, studio_light
 from .occlusion import bake_occlusion
 from .people import EYE_TEXTURES, Person
+from .wrinkles import wrinkle_uniforms
 
 CLASSES = ("background", "skin", "lips", "mouth", "eyes", "brows", "hair", "clothing")  # of the segmentation map
 SUPERSAMPLING = 1.5
@@ -54,7 +55,7 @@ class _Buffers:
 
     body: Body
     moving: moderngl.Buffer  # position, normal
-    fixed: moderngl.Buffer  # texture coordinate, attributes
+    fixed: moderngl.Buffer  # texture coordinate, attributes, place
     indices: dict[str, moderngl.Buffer]
     arrays: dict[tuple[str, str], moderngl.VertexArray]
     skin: moderngl.Texture
@@ -128,6 +129,7 @@ class Renderer:
         folder = Path(__file__).parent / "shaders"
         head = ["#version 330"] + [f"#define CLASS_{name.upper()} {index}." for index, name in enumerate(CLASSES)]
         includes = ["lighting.glsl"] if fragment in LIT_SHADERS else []
+        includes += ["wrinkles.glsl"] if fragment == "skin" else []
         includes += ["hair_window.glsl"] if fragment in ("hair", "depth") else []
         sources = [(folder / name).read_text() for name in [*includes, f"{fragment}.frag"]]
         return self.context.program(
@@ -183,7 +185,7 @@ class Renderer:
             body = Body(self.head, person)
             count = len(body.drawn)
             moving = self.context.buffer(reserve=count * 24, dynamic=True)
-            fixed = self.context.buffer(reserve=count * 24, dynamic=True)
+            fixed = self.context.buffer(reserve=count * 32, dynamic=True)
             indices = {
                 name: self.context.buffer(triangles.tobytes(), dynamic=True)
                 for name, triangles in body.triangles.items()
@@ -207,7 +209,8 @@ class Renderer:
             name for name in self._programs[program] if isinstance(self._programs[program][name], moderngl.Attribute)
         }
         content = []
-        for buffer, fields in ((moving, (("position", 3), ("normal", 3))), (fixed, (("uv", 2), ("attributes", 4)))):
+        own = (("uv", 2), ("attributes", 4), ("place", 2))
+        for buffer, fields in ((moving, (("position", 3), ("normal", 3))), (fixed, own)):
             layout = " ".join(f"{width}f" if name in used else f"{4 * width}x" for name, width in fields)
             names = [name for name, _ in fields if name in used]
             if names:
@@ -215,7 +218,8 @@ class Renderer:
         return self.context.vertex_array(self._programs[program], content, index)
 
     def _write_fixed(self, buffers: _Buffers) -> None:
-        buffers.fixed.write(np.c_[buffers.body.uvs, buffers.body.attributes].astype(np.float32).tobytes())
+        body = buffers.body
+        buffers.fixed.write(np.c_[body.uvs, body.attributes, body.places].astype(np.float32).tobytes())
 
     def _bake_occlusion(self, buffers: _Buffers) -> None:
         body = buffers.body
@@ -319,7 +323,7 @@ class Renderer:
         self._shadow.use(2)
         self._masks.use(1)
         person = buffers.body.person
-        self._draw_skin(buffers, posed)
+        self._draw_skin(buffers, posed, actions)
         self._draw_eyes(buffers, posed)
         self._draw_inside_of_mouth(buffers, posed, actions)
         self.context.enable(moderngl.BLEND)
@@ -356,17 +360,19 @@ class Renderer:
         buffers.arrays[surface, SHADER_OF[surface]].render()
         self._cull(False)
 
-    def _draw_skin(self, buffers: _Buffers, posed: PosedBody) -> None:
+    def _draw_skin(self, buffers: _Buffers, posed: PosedBody, actions: np.ndarray) -> None:
         person = buffers.body.person
         uniforms = {
             "skin_tone": person.tone,
             "hair_color": person.hair_color,
             "scalp_hair": {"bald": 0.0, "buzz": 0.95}.get(person.hair, 0.9),
+            "swept": float(person.hair in SWEPT_HAIR),
             "beard": person.beard,
             "lip_color": person.lip_color,
             "lip_amount": person.lip_amount,
             "blush": person.blush,
             "mouth_depth": float(buffers.body.mouth_center(posed)[2]),
+            **wrinkle_uniforms(self.head, person, actions),
         }
         self._draw(buffers, "skin", buffers.skin, cull=True, **uniforms)
 

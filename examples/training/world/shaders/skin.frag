@@ -2,14 +2,20 @@
 uniform vec3 skin_tone;
 uniform vec3 hair_color;
 uniform float scalp_hair;
+uniform float swept;            // 0 or 1
 uniform float beard;
 uniform vec3 lip_color;
 uniform float lip_amount;
 uniform float blush;
 uniform float mouth_depth;      // z of the lips, metres
 
+const float CREASE = .0011;       // metres, the deepest
+const float SWEPT_SCALP = 1.15;   // distances between the eyes above them
+const float CREASE_SHADE = .42;   // light that the deepest loses
+
 void main() {
-    vec3 n = normalize(v_normal);
+    float crease = creases();
+    vec3 n = bumped(normalize(v_normal), v_position, -CREASE * crease);
     vec3 v = normalize(camera - v_position);
     vec4 masks = texture(face_masks, v_uv);
     float lips = masks.r, mouth = masks.g, noise = masks.a;
@@ -22,12 +28,15 @@ void main() {
     stubble *= mix(.55, 1.25, noise);
     albedo = mix(albedo, hair_color * .55 + albedo * .10, clamp(stubble, 0., .85));
     float scalp = clamp(masks.b * v_attributes.y * scalp_hair, 0., 1.);
+    // Under a swept fringe that is trimmed, painted temples would stand out from the forehead as a tooth.
+    scalp *= mix(1., smoothstep(SWEPT_SCALP - .1, SWEPT_SCALP + .1, v_place.y), swept);
     scalp *= mix(.8, 1.1, noise);
     albedo = mix(albedo, hair_color * .5, clamp(scalp, 0., .92));
     if (mouth > .5) albedo = mix(albedo, vec3(.32, .065, .06), .6);
 
     float occlusion = v_attributes.x;
     if (mouth > .4) occlusion *= .55;
+    occlusion *= 1. - CREASE_SHADE * min(crease, 1.);
     // Light bleeds red into creases, as it does in skin.
     vec3 occlusion_color = vec3(mix(occlusion, sqrt(occlusion), .5), occlusion, occlusion * (.9 + .1 * occlusion));
     float visible = key_light_visible(.006);

@@ -3,6 +3,7 @@ in vec3 position;
 in vec3 normal;
 in vec2 uv;
 in vec4 attributes;      // meaning depends on the surface, see renderer.py
+in vec2 place;           // of skin: on the face, see wrinkles.py
 
 uniform mat4 view_projection;
 uniform mat4 light_projection;
@@ -13,6 +14,7 @@ out vec3 v_position;
 out vec3 v_normal;
 out vec2 v_uv;
 out vec4 v_attributes;
+out vec2 v_place;
 out vec3 v_shadow;
 
 void main() {
@@ -20,6 +22,7 @@ void main() {
     v_normal = normal;
     v_uv = uv;
     v_attributes = attributes;
+    v_place = place;
     vec4 s = light_projection * vec4(position, 1);
     v_shadow = s.xyz * 0.5 + 0.5;
     gl_Position = view_projection * vec4(position, 1);
