@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.judges import EmotionJudge
+from benchmarks.judges import FER_WORD, EmotionJudge
 from benchmarks.measures import Video, between, correlation, embeddings, expression_seen
 from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import OTHER_MANNER, OTHER_PERSON, Change, Speech, changed
@@ -19,11 +19,6 @@ from imagineid_sdk.face.actions import ARKIT_ACTIONS
 from imagineid_sdk.face.expression import lip_gap
 from imagineid_sdk.listening.profile import EMOTIONS, VoiceProfile
 
-FER_WORD = {
-    "neutral": "neutral", "happy": "happy", "sad": "sad", "angry": "angry", "surprised": "surprise", "fearful": "fear",
-    "disgusted": "disgust",
-}  # fmt: skip
-"""What the emotion judge calls our emotions; it knows no contempt."""
 UPPER_FACE = [k for k, name in enumerate(ARKIT_ACTIONS) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
 """Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
 

