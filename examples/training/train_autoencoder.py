@@ -4,6 +4,7 @@
 
 ``--decoder FOLDER`` starts from a decoder that was trained before, such as the shipped one, which has no encoder: the
 encoder learns that decoder's latents first. In the second half a patch discriminator asks for crisp pictures.
+With ``--decoder-alone`` the encoder that belongs to it is taken as well, and the latents stay as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from examples.training.adversarial import PatchDiscriminator, discriminator_loss
 from examples.training.checkpoints import Run
 from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, Person, people, to_images
 from examples.training.perceptual import PerceptualDistance
+from examples.training.whole_autoencoder import with_encoder
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
 KL_WEIGHT, GRADIENT_WEIGHT, PERCEPTUAL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 1.0, 0.5, 0.15
@@ -86,6 +88,7 @@ def main() -> None:
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--perceptual", type=Path, required=True)
     parser.add_argument("--decoder", type=Path, help="folder of an autoencoder whose decoder training starts from")
+    parser.add_argument("--decoder-alone", action="store_true", help="train nothing but that decoder")
     parser.add_argument("--out", type=Path, default=Path(".train/autoencoder"))
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--batch", type=int, default=16)
@@ -94,7 +97,9 @@ def main() -> None:
     options = parser.parse_args()
 
     model, discriminator = HeadAutoencoder(), PatchDiscriminator()
-    if options.decoder:
+    if options.decoder_alone:
+        model.load_state_dict(with_encoder(options.decoder).state_dict())
+    elif options.decoder:
         model.decoder.load_state_dict(HeadAutoencoder.from_pretrained(options.decoder).float().decoder.state_dict())
     model.to(memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
@@ -106,8 +111,9 @@ def main() -> None:
     persons = people(options.people)
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        model.decoder.requires_grad_(not options.decoder or run.progress > ENCODER_ALONE)
-        model.encoder.requires_grad_(run.progress < DECODER_ALONE)
+        progress = DECODER_ALONE + (1 - DECODER_ALONE) * run.progress if options.decoder_alone else run.progress
+        model.decoder.requires_grad_(not options.decoder or progress > ENCODER_ALONE)
+        model.encoder.requires_grad_(progress < DECODER_ALONE)
         images, segmentation = random_crops(persons, options.batch, size=128)
         weight = pixel_weights(REGION_WEIGHT, segmentation)
         images = images.contiguous(memory_format=torch.channels_last)
@@ -115,7 +121,7 @@ def main() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             mean, log_variance = model.posterior(images)
             latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-            if run.progress > DECODER_ALONE:  # imagined latents are never quite right
+            if progress >= DECODER_ALONE:  # imagined latents are never quite right
                 latents = latents + NOISE * torch.rand(options.batch, 1, 1, 1) * torch.randn_like(latents)
             made = model.decoder(latents)
             losses = reconstruction_loss(made, images, weight)
@@ -129,14 +135,14 @@ def main() -> None:
             total = total + DETAIL_WEIGHT * losses["detail"]
             if random.random() < SMALLER_PROBABILITY:
                 total = total + smaller_latents_loss(model, latents, images)
-            if run.progress > ADVERSARIAL_FROM:
+            if progress > ADVERSARIAL_FROM:
                 losses |= generator_losses(discriminator, picture, wanted)
                 total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if run.progress > DISCRIMINATOR_FROM:
+        if progress > DISCRIMINATOR_FROM:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
             judging.zero_grad(set_to_none=True)
