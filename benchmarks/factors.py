@@ -19,6 +19,8 @@ from imagineid_sdk.face.actions import ARKIT_ACTIONS
 from imagineid_sdk.face.expression import lip_gap
 from imagineid_sdk.listening.profile import EMOTIONS, VoiceProfile
 
+MOODY_PEOPLE = 4
+"""Some resting faces look sad to the judge: emotions are judged on as many people."""
 UPPER_FACE = [k for k, name in enumerate(ARKIT_ACTIONS) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
 """Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
 
@@ -161,46 +163,46 @@ def moods_seen(bench: Bench, video: Video, count: int = 6) -> np.ndarray:
 
 
 def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> list[Row]:
-    """One person says one thing in every emotion; with a sheet: a row for each emotion, a frame of each intensity."""
-    calm = bench.pipe(speech.clip, seed=bench.seed, emotion="neutral", emotion_intensity=1.0, blink=0)
-    base = bench.film("neutral", calm)
-    usual = _expression(base)
-    shut_and_open = (int(lip_gap(base.actions).argmin()), int(lip_gap(base.actions).argmax()))
-    rows, lines = (
-        [_emotion_row(bench, base, "neutral", 1.0, usual)],
-        [[base.frames[k] for k in shut_and_open] * len(intensities)],
-    )
+    """Some people say one thing in every emotion; with a sheet of the first: a row for each emotion, two frames of each
+    intensity."""
+    calm = [
+        bench.pipe(speech.clip, seed=bench.seed + k, emotion="neutral", emotion_intensity=1.0, blink=0)
+        for k in range(MOODY_PEOPLE)
+    ]
+    base = [bench.film("neutral", one) for one in calm]
+    shut_and_open = (int(lip_gap(base[0].actions).argmin()), int(lip_gap(base[0].actions).argmax()))
+    rows = [_emotion_row(bench, base, base, "neutral", 1.0)]
+    lines = [[base[0].frames[k] for k in shut_and_open] * len(intensities)]
     for emotion in EMOTIONS[1:]:
         line = []
         for intensity in intensities:
-            out = bench.pipe(
-                speech.clip,
-                identity=calm.identity,
-                emotion=emotion,
-                emotion_intensity=intensity,
-                blink=0,
-                seed=bench.seed,
-            )
-            video = bench.film(emotion, out)
-            rows.append(_emotion_row(bench, video, emotion, intensity, usual))
-            line += [video.frames[k] for k in shut_and_open]
+            wish = {"emotion": emotion, "emotion_intensity": intensity, "blink": 0}
+            videos = [
+                bench.film(emotion, bench.pipe(speech.clip, identity=one.identity, seed=bench.seed + k, **wish))
+                for k, one in enumerate(calm)
+            ]
+            rows.append(_emotion_row(bench, videos, base, emotion, intensity))
+            line += [videos[0].frames[k] for k in shut_and_open]
         lines.append(line)
     if bench.sheets:
         save_sheet(bench.sheets / "emotions.png", lines, EMOTIONS)
     return rows
 
 
-def _emotion_row(bench: Bench, video: Video, emotion: str, intensity: float, usual: np.ndarray) -> Row:
-    moods = moods_seen(bench, video)
+def _emotion_row(bench: Bench, videos: list[Video], base: list[Video], emotion: str, intensity: float) -> Row:
+    """Means over people. base: the same people, calm."""
+    moods = np.nanmean([moods_seen(bench, video) for video in videos], axis=0)
+    calm = np.nanmean([moods_seen(bench, video) for video in base], axis=0)
     word = FER_WORD.get(emotion)
-    asked = moods[EmotionJudge.LABELS.index(word)] if word else float("nan")
-    seen = _expression(video) - usual
-    follows = correlation(video.lip_opening, lip_gap(video.actions))
+    asked = [moods[EmotionJudge.LABELS.index(word)], calm[EmotionJudge.LABELS.index(word)]] if word else [np.nan] * 2
+    seen = np.nanmean([_expression(one) - _expression(usual) for one, usual in zip(videos, base, strict=True)], axis=0)
+    follows = np.mean([correlation(video.lip_opening, lip_gap(video.actions)) for video in videos])
     return {
-        "emotion": emotion, "intensity": f"{intensity:.1f}", "P(asked), FER": write(asked, "{:.2f}"),
+        "emotion": emotion, "intensity": f"{intensity:.1f}",
+        "P(asked), FER / of the same people, calm": write(asked, "{:.2f}"),
         "FER says": EmotionJudge.LABELS[int(np.nanargmax(moods))] if np.isfinite(moods).any() else "-",
         "brows / mouth corners / lids raised (% of eye distance)": write(seen, "{:+.1f}"),
-        "lips follow, r": write(follows, "{:.2f}"),
+        "lips follow, r": write(float(follows), "{:.2f}"),
     }  # fmt: skip
 
 
