@@ -69,6 +69,8 @@ class Identity:
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
         hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back). None says
             nothing of it.
+        unsaid: slots whose word is only the nearest to a colour or a figure, and is not said: words would jump where
+            the voice moves the colour a little.
         traits: ``(106,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
             head, the noise that the face is imagined from, build, beard, the shades of hair and clothes and the shape
             of the hair. None leaves that noise to the seed alone.
@@ -92,12 +94,13 @@ class Identity:
     glasses: str = "none"
     beard_growth: float | None = None
     hair_shape: tuple[float, ...] | None = None
+    unsaid: tuple[str, ...] = ()
     traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
         """The attribute of every slot of ``WORDS`` that something is said of."""
-        return {
+        words = {
             "gender": GENDERS[self.gender > 0.5],
             "age": AGES[int(np.searchsorted(AGE_LIMITS, self.age, side="right"))],
             "skin": skin_word(self.skin_rgb),
@@ -109,6 +112,7 @@ class Identity:
             "clothes_color": nearest_color(self.clothes_rgb),
             "glasses": self.glasses,
         } | self._hair_words()
+        return {slot: word for slot, word in words.items() if slot not in self.unsaid}
 
     def _hair_words(self) -> dict[str, str]:
         if self.hair_shape is None:

@@ -50,6 +50,9 @@ is worn, how light it is and how full the beard. What is a voice's own has a cos
 0.2 between two voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, or goes in small
 steps (the words for how hair is worn), so that 0.9 leaves the person the same; other words would flip, and are the
 seed's."""
+SEEN_FIRST, SEEN_SHARE = slice(0, 2), 0.35
+"""Looks of which the voice decides less: a colour of hair or a beard that differs a little between two clips of one
+voice meets the eye before any face does."""
 HAIR_COLOURS = 3
 """People whose colours of hair the seed picks; the voice lies somewhere between the darkest and the lightest."""
 BEARD_GROWS = (0.42, 0.64, 0.88)
@@ -161,7 +164,9 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         # What is free comes mostly from the voice itself, and a little from the seed alone.
         voice = np.tile(heard.voice, (len(own), 1))
         voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
-        free = np.sqrt(VOICE_SHARE) * (directions * voice).sum(1) + np.sqrt(1 - VOICE_SHARE) * own
+        share = np.full(len(own), VOICE_SHARE)
+        share[codes:][SEEN_FIRST] = SEEN_SHARE
+        free = np.sqrt(share) * (directions * voice).sum(1) + np.sqrt(1 - share) * own
         looks = free[codes:]
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
         gender = (
@@ -193,7 +198,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         if not female:
             among_men = NormalDist().cdf(looks[BEARD]) if age > GROWN_FROM else 0.0
             growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
-            identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
+            beard = BEARDS[round(growth)]
+            identity = replace(identity, beard=beard, beard_growth=round(growth, 3), unsaid=(*identity.unsaid, "beard"))
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -210,7 +216,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         if "beard" in changes:
             changes["beard_growth"] = None
-        return replace(identity, **changes) if changes else identity
+        changes["unsaid"] = tuple(slot for slot in identity.unsaid if slot not in changes)
+        return replace(identity, **changes)
 
     def _coloured(self, identity: Identity, hairs: np.ndarray, looks: np.ndarray, greying: float) -> Identity:
         """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
@@ -225,6 +232,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             identity,
             hair_rgb=_triple(hair),
             hair_color=self._hair_word(_triple(hair)),
+            unsaid=("hair_color",),
             clothes_rgb=_triple(np.clip(np.array(identity.clothes_rgb) * shades, 0.04, 0.92)),
         )
 

@@ -84,6 +84,12 @@ def test_hair_and_beard_follow_the_voice_without_jumps(cast):
     assert len({man.hair for man in strangers}) == 1, "a cut has no half, and would jump"
 
 
+def test_what_lies_between_words_is_not_said(cast):
+    assert not {"hair_color", "beard"} & set(cast(MAN, 5).words()), "a word would jump where the voice moves a little"
+    dyed = cast(MAN, 5, hair_color="red").words()
+    assert dyed["hair_color"] == "red" and "beard" not in dyed
+
+
 def test_a_wished_beard_is_whole(cast):
     wished = cast(MAN, 5, beard="stubble")
     assert wished.beard_growth is None and wished.numbers()[15] == 0
