@@ -216,8 +216,8 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         if "beard" in changes:
             changes["beard_growth"] = None
-        changes["unsaid"] = tuple(slot for slot in identity.unsaid if slot not in changes)
-        return replace(identity, **changes)
+        unsaid = tuple(slot for slot in identity.unsaid if slot not in changes)
+        return replace(identity, **changes, unsaid=unsaid) if changes else identity
 
     def _coloured(self, identity: Identity, hairs: np.ndarray, looks: np.ndarray, greying: float) -> Identity:
         """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
