@@ -61,7 +61,7 @@ def plain_frames(pipe: Any, identity: Any, motion: Any) -> None:
 
     code = torch.from_numpy(identity.code)
     still = pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3))
-    words = pipe.words(torch.tensor([pipe.words.index(identity.words())]))
+    words = pipe.words(pipe.words.weigh(identity.shares())[None])
     noise = torch.randn(1, 16, 16, 16)
     for actions, pose in zip(torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose), strict=True):
         renderer = GeometryRenderer(pipe.head)

@@ -58,12 +58,16 @@ def portraits(bench: Bench, speech: Speech, count: int, seed: int, **wishes: Any
     return result
 
 
-def hear_voices(bench: Bench, clips: Sequence[Speech], with_faces: bool) -> list[Voice]:
-    heard = []
-    for speech in clips:
-        portrait = portraits(bench, speech, 1, bench.seed)[0] if with_faces else None
-        heard.append(Voice(speech, bench.pipe.listen(speech.clip), portrait))
-    return heard
+def hear_voices(bench: Bench, clips: Sequence[Speech], seed: int | None = None) -> list[Voice]:
+    """What is heard in clips, and with a seed whom it makes of each."""
+    return [
+        Voice(
+            speech,
+            bench.pipe.listen(speech.clip),
+            None if seed is None else portraits(bench, speech, 1, seed)[0],
+        )
+        for speech in clips
+    ]
 
 
 def retrieval(queries: Sequence[Voice], gallery: Sequence[Voice]) -> float:
@@ -101,41 +105,60 @@ def voice_rows(voices: Sequence[Voice]) -> list[Row]:
     ]
 
 
-def same_person_rows(voices: Sequence[Voice], title: str) -> list[Row]:
-    """Whether two clips of one voice give the same person and other voices another, with one seed."""
-    shown = [voice for voice in voices if voice.portrait is not None and len(voice.portrait.vector)]
-    same, other = _pairs(shown, _face_distance)
-    alike = [d for a, b, d in _all_pairs(shown) if a.speech.sex == b.speech.sex and a.speech.voice != b.speech.voice]
-    rows = [measure_row(f"{title}: faces found", f"{len(shown)} of {len(voices)}", "MediaPipe")]
-    if same:
-        value = f"{mean_and(same, np.max)} / {np.mean(np.array(same) < SAME):.0%}"
-        rows.append(measure_row(f"two clips of one voice (mean / largest / under {SAME})", value, "dlib"))
-    for name, distances in (("two voices", other), ("two voices of one sex", alike)):
-        if distances:
-            value = f"{mean_and(distances, np.min)} / {np.mean(np.array(distances) > OTHER):.0%}"
-            rows.append(measure_row(f"{name} (mean / smallest / over {OTHER})", value, "dlib"))
-    return [*rows, *_worn_rows(shown)]
-
-
-def _worn_rows(voices: Sequence[Voice]) -> list[Row]:
-    """What the eye sees and a face recogniser does not: how far apart hair and beards are asked for."""
-    rows = []
+def same_person_rows(rounds: Sequence[Sequence[Voice]]) -> list[Row]:
+    """Whether two clips of one voice give the same person and other voices another, with one seed; rounds: the same
+    clips with one seed after the other."""
+    everyone = [voice for voices in rounds for voice in voices]
+    shown = [[voice for voice in voices if len(_portrait(voice).vector)] for voices in rounds]
+    pairs = [pair for voices in shown for pair in combinations(voices, 2)]
+    same = [pair for pair in pairs if pair[0].speech.voice == pair[1].speech.voice]
+    other = [pair for pair in pairs if pair[0].speech.voice != pair[1].speech.voice]
+    alike = [pair for pair in other if pair[0].speech.sex == pair[1].speech.sex]
+    found = f"{sum(map(len, shown))} of {len(everyone)}"
+    rows = [measure_row(f"faces found, {len(rounds)} seeds", found, "MediaPipe")]
+    if not (same and alike):
+        return rows
+    near, far, near_in_sex = ([_face_distance(*pair) for pair in chosen] for chosen in (same, other, alike))
+    value = f"{mean_and(near, np.max)} / {np.mean(np.array(near) < SAME):.0%}"
+    rows.append(measure_row(f"two clips of one voice (mean / largest / under {SAME})", value, "dlib"))
+    for name, distances in (("two voices", far), ("two voices of one sex", near_in_sex)):
+        value = f"{mean_and(distances, np.min)} / {np.mean(np.array(distances) > OTHER):.0%}"
+        rows.append(measure_row(f"{name} (mean / smallest / over {OTHER})", value, "dlib"))
+    pictured = [np.array([_pictured_apart(*pair) for pair in chosen]) for chosen in (same, alike)]
+    value = f"{np.median(pictured[0]):.1f} / {pictured[0].max():.1f} / {np.median(pictured[1]):.1f}"
+    name = "pictures apart, grey levels: one voice (median / largest) / two of one sex (median)"
+    rows.append(measure_row(name, value, "mean of 32 x 32"))
     for name, figures in LOOKS.items():
-        alike = [pair for pair in combinations(voices, 2) if pair[0].speech.sex == pair[1].speech.sex]
-        if name.startswith("beard"):
-            alike = [pair for pair in alike if pair[0].speech.sex == "man"]
-        apart: dict[bool, list[float]] = {True: [], False: []}
-        for first, second in alike:
-            apart[first.speech.voice == second.speech.voice].append(_apart(first, second, figures))
-        if all(apart.values()):
-            value = f"{np.mean(apart[True]):.2f} / {np.mean(apart[False]):.2f}"
-            rows.append(measure_row(f"{name} apart: one voice / two of one sex", value, "asked"))
+        of_men = name.startswith("beard")
+        apart = [
+            np.mean([_apart(*pair, figures) for pair in chosen if not of_men or pair[0].speech.sex == "man"])
+            for chosen in (same, alike)
+        ]
+        value = f"{apart[0]:.2f} / {apart[1]:.2f}"
+        rows.append(measure_row(f"{name} apart: one voice / two of one sex", value, "asked"))
     return rows
 
 
+def save_pairs(bench: Bench, rounds: Sequence[Sequence[Voice]]) -> None:
+    """A sheet with the two clips of every voice one above the other, two rows a seed."""
+    if bench.sheets:
+        takes = [[_portrait(voice).picture for voice in voices] for voices in rounds]
+        save_sheet(bench.sheets / "pairs.png", [take[k::2] for take in takes for k in (0, 1)])
+
+
+def _portrait(voice: Voice) -> Portrait:
+    assert voice.portrait is not None
+    return voice.portrait
+
+
+def _pictured_apart(first: Voice, second: Voice) -> float:
+    """Mean difference of two portraits made small, where only what meets the eye first is left."""
+    small = [_portrait(voice).picture.reshape(32, 8, 32, 8, 3).mean((1, 3)) for voice in (first, second)]
+    return float(np.abs(small[0] - small[1]).mean())
+
+
 def _apart(first: Voice, second: Voice, figures: Callable[[Any], Any]) -> float:
-    assert first.portrait is not None and second.portrait is not None
-    mine, theirs = (np.array(figures(voice.portrait.identity)) for voice in (first, second))
+    mine, theirs = (np.array(figures(_portrait(voice).identity)) for voice in (first, second))
     return float(np.abs(mine - theirs).mean())
 
 
@@ -247,12 +270,7 @@ def save_people(bench: Bench, name: str, people: Sequence[Portrait]) -> None:
 
 
 def _face_distance(first: Voice, second: Voice) -> float:
-    assert first.portrait is not None and second.portrait is not None
-    return between(first.portrait.vector, second.portrait.vector)
-
-
-def _all_pairs(voices: Sequence[Voice]) -> list[tuple[Voice, Voice, float]]:
-    return [(a, b, _face_distance(a, b)) for i, a in enumerate(voices) for b in voices[:i]]
+    return between(_portrait(first).vector, _portrait(second).vector)
 
 
 def _pairs(voices: Sequence[Voice], measure: Any) -> tuple[list[float], list[float]]:

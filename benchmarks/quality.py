@@ -47,7 +47,8 @@ class Size:
 
     renders: people; clips: of speech, filmed, each so many seconds; candidates: people imagined for each clip; seeds:
     of one voice; words: whether clips of single words count as voices; faces_of_voices: voices of which both clips get
-    a face; short: seconds of clips that are filmed several times; leaking: clips changed by vocoder.
+    a face, with seeds_of_voices seeds each; short: seconds of clips that are filmed several times; leaking: clips
+    changed by vocoder.
     """
 
     renders: int = 80
@@ -57,6 +58,7 @@ class Size:
     seeds: int = 64
     words: bool = True
     faces_of_voices: int = 24
+    seeds_of_voices: int = 4
     short: float = 2.0
     intensities: tuple[float, ...] = (0.4, 0.7, 1.0)
     ages: tuple[int, ...] = people.AGES
@@ -64,8 +66,8 @@ class Size:
 
 
 QUICK = Size(
-    renders=8, clips=2, seconds=2.0, candidates=2, seeds=8, words=False, faces_of_voices=3, short=1.0,
-    intensities=(1.0,), ages=(20, 70), leaking=2,
+    renders=8, clips=2, seconds=2.0, candidates=2, seeds=8, words=False, faces_of_voices=3, seeds_of_voices=1,
+    short=1.0, intensities=(1.0,), ages=(20, 70), leaking=2,
 )  # fmt: skip
 
 
@@ -107,8 +109,10 @@ def judge_people(bench: Bench, sounds: Sounds, size: Size) -> None:
     """Voices told apart; one voice, one person; many seeds, many people; ages; the crowd against the renders."""
     paired = [clip for clip in sounds.sentences if clip.voice in sounds.second_takes]
     shown = [clip.voice for clip in first_takes(paired, size.faces_of_voices)]
-    with_faces = people.hear_voices(bench, [clip for clip in paired if clip.voice in shown], with_faces=True)
-    print_table("One voice, one person (same seed)", people.same_person_rows(with_faces, "sentences"))
+    pairs = sorted((clip for clip in paired if clip.voice in shown), key=lambda clip: (clip.voice, clip.name))
+    rounds = [people.hear_voices(bench, pairs, seed) for seed in range(size.seeds_of_voices)]
+    print_table("One voice, one person (same seed)", people.same_person_rows(rounds))
+    people.save_pairs(bench, rounds)
 
     everyone: list[Portrait] = []
     for clip in sounds.filmed:
@@ -125,10 +129,10 @@ def judge_people(bench: Bench, sounds: Sounds, size: Size) -> None:
 def judge_voices(bench: Bench, sounds: Sounds, size: Size) -> None:
     """Listening alone: voices, sexes, noise."""
     clips = [clip for clip in sounds.sentences if clip.voice in sounds.second_takes]
-    heard = people.hear_voices(bench, clips, with_faces=False)
+    heard = people.hear_voices(bench, clips)
     print_table("Voices: sentences", people.voice_rows(heard) + people.own_way_rows(bench, heard))
     if size.words and sounds.words:
-        words = people.hear_voices(bench, sounds.words, with_faces=False)
+        words = people.hear_voices(bench, sounds.words)
         everybody = [*heard, *words]
         print_table("Voices: sentences and single words", people.voice_rows(everybody))
         rows = reliability.reliability_rows(everybody)
@@ -136,7 +140,7 @@ def judge_voices(bench: Bench, sounds: Sounds, size: Size) -> None:
         if bench.sheets:
             reliability.save_plot(bench.sheets / "reliability.png", rows)
         if sounds.synthetic:
-            synthetic = people.hear_voices(bench, sounds.synthetic, with_faces=False)
+            synthetic = people.hear_voices(bench, sounds.synthetic)
             print_table("Voices: these and synthetic ones", people.voice_rows([*everybody, *synthetic]))
     print_table("Noise", robustness.noise_rows(bench, heard, sounds.filmed))
 

@@ -44,7 +44,7 @@ def from_scratch(pipe, identity, motion):
     drawn, frames = renderer.draw(pipe.head(code, actions, pose), still), len(actions)
     reference = decode_reference(pipe.autoencoder, torch.from_numpy(identity.reference).float()[None])
     person = pipe.semantic_adapter(describe_person(identity)[None])
-    words = pipe.words(torch.tensor([pipe.words.index(identity.words())]))
+    words = pipe.words(pipe.words.weigh(identity.shares())[None])
     tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
     noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(identity.seed + 1))
     spatial = pipe.spatial_adapter(drawn.maps, motion_vector(actions, pose), person.style)

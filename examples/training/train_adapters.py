@@ -20,7 +20,7 @@ from diffusers import UNet2DConditionModel
 from examples.training.checkpoints import Run
 from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
-from examples.training.train_denoiser import noisy, word_indices
+from examples.training.train_denoiser import noisy, say
 from imagineid_sdk.face.identity import NUMBERS
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
@@ -95,12 +95,11 @@ def imagine(base: Base, adapters: dict, batch: Batch, time: torch.Tensor) -> tor
     """Estimate of the clean latents from words, person and geometry alone, as a reference is made."""
     # Guidance compares with a prompt that says nothing, so some prompts say nothing.
     kept = (torch.rand(len(time)) > FORGET_PERSON).float()
-    indices = [
-        word_indices(base.words, who) if keep else base.words.index({})
-        for who, keep in zip(batch.people, kept, strict=True)
+    said = [
+        say(base.words, who) if keep else base.words.weigh({}) for who, keep in zip(batch.people, kept, strict=True)
     ]
     person = adapters["semantic_adapter"](person_vectors(batch.people))
-    tokens = torch.cat([base.words(torch.tensor(indices)), person.tokens * kept[:, None, None]], dim=1)
+    tokens = torch.cat([base.words(torch.stack(said)), person.tokens * kept[:, None, None]], dim=1)
     spatial = adapters["spatial_adapter"](batch.maps, batch.motion, person.style * kept[:, None])
     mixed = noisy(batch.latents, torch.randn_like(batch.latents), time)
     return denoise_once(base.denoiser, mixed, time, tokens, spatial)
@@ -119,9 +118,9 @@ def carrying_loss(base: Base, adapters: dict, persons: list[Prepared], count: in
     """To make ``count`` frames from their persons' own references, mostly in one step from noise."""
     batch = Batch.draw(persons, count)
     time = torch.where(torch.rand(count) < ONE_STEP, 1.0, 0.2 + 0.8 * torch.rand(count))
-    words = torch.tensor([word_indices(base.words, who) for who in batch.people])
+    said = torch.stack([say(base.words, who) for who in batch.people])
     person = adapters["semantic_adapter"](person_vectors(batch.people))
-    tokens = torch.cat([base.words(words), person.tokens], dim=1)
+    tokens = torch.cat([base.words(said), person.tokens], dim=1)
     spatial = adapters["spatial_adapter"](batch.maps, batch.motion, person.style)
     blend = adapters["blending_adapter"].latent_blend(base.reference(batch.people), batch.maps, batch.flow)
     mixed = noisy(batch.latents, torch.randn_like(batch.latents), time)

@@ -38,11 +38,11 @@ DENOISER = {
 }
 
 
-def word_indices(words: WordEmbedder, person: Prepared) -> list[int]:
-    described = person.identity.words()
+def say(words: WordEmbedder, person: Prepared) -> torch.Tensor:
+    """Weights of a person's words, some of them forgotten."""
     if random.random() < FORGET_ALL:
-        return words.index({})
-    return words.index({slot: None if random.random() < FORGET_WORD else word for slot, word in described.items()})
+        return words.weigh({})
+    return words.weigh({slot: of for slot, of in person.identity.shares().items() if random.random() >= FORGET_WORD})
 
 
 def random_frame(person: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
@@ -93,7 +93,7 @@ def main() -> None:
         run.learning_rate(options.learning_rate)
         chosen = random.choices(persons, k=options.batch)
         latents, weights = map(torch.stack, zip(*(random_frame(person) for person in chosen), strict=True))
-        tokens = words(torch.tensor([word_indices(words, person) for person in chosen]))
+        tokens = words(torch.stack([say(words, person) for person in chosen]))
         noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.7).sigmoid()
         mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -53,10 +53,10 @@ def imagined_frames(base: Base, adapters: dict, persons: list[Prepared], frames:
         first = torch.stack([torch.from_numpy(person.latents[0]).float() for person in persons])
         decoded = decode_reference(base.autoencoder, first)
         reference = Reference(first[repeats], [feature.float()[repeats] for feature in decoded.features])
-        words = torch.tensor([base.words.index(person.identity.words()) for person in persons])
+        said = torch.stack([base.words.weigh(person.identity.shares()) for person in persons])
         noise = torch.randn_like(first)[repeats]
     semantics = adapters["semantic_adapter"](torch.stack([describe_person(person.identity) for person in persons]))
-    tokens = torch.cat([base.words(words), semantics.tokens], dim=1)[repeats]
+    tokens = torch.cat([base.words(said), semantics.tokens], dim=1)[repeats]
     motion = torch.cat([person.motion[chosen] for person, chosen in zip(persons, frames, strict=True)])
     blend = adapters["blending_adapter"].latent_blend(reference, maps, flow)
     spatial = adapters["spatial_adapter"](maps, motion, semantics.style[repeats])

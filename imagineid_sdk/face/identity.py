@@ -21,6 +21,8 @@ GENDERS = ("male", "female")
 AGES = ("child", "teenager", "young", "middle-aged", "old")
 AGE_LIMITS = (13, 20, 35, 60)
 """Years at which the next word of ``AGES`` begins."""
+AGE_CENTRES = (10, 16, 27, 47, 70)
+"""Years at which a word of ``AGES`` is said alone."""
 SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
 SKIN_LIMITS = (0.30, 0.42, 0.55, 0.62, 0.68)
 """Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
@@ -28,7 +30,13 @@ HAIRS = (
     "afro", "bob", "fringe", "braid", "long", "tied back", "short", "tousled", "side-swept", "spiky", "bald",
     "buzz cut",
 )  # fmt: skip
-HAIR_COLORS = ("black", "dark brown", "brown", "light brown", "blonde", "ash", "red", "grey", "white")
+HAIR_TONES: dict[str, tuple[float, float, float]] = {
+    "black": (0.17, 0.15, 0.14), "dark brown": (0.28, 0.21, 0.17), "brown": (0.38, 0.29, 0.23),
+    "light brown": (0.49, 0.42, 0.36), "blonde": (0.75, 0.64, 0.48), "ash": (0.57, 0.54, 0.51),
+    "red": (0.55, 0.34, 0.23), "grey": (0.65, 0.63, 0.61), "white": (0.73, 0.72, 0.69),
+}  # fmt: skip
+"""What the words for the colour of hair look like in the light of the training world, on average."""
+HAIR_COLORS = tuple(HAIR_TONES)
 EYE_COLORS = ("brown", "hazel", "blue", "blue-green", "green", "grey", "light blue", "ice")
 BEARDS = ("none", "stubble", "beard")
 GLASSES = ("none", "round", "oval", "square", "wide")
@@ -49,6 +57,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
 HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
 """Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
+TONE_WIDTH = 0.07
+"""How near two colours are that both have a share in what is said of a third."""
 NUMBERS = 20
 """Length of ``Identity.numbers()``."""
 
@@ -69,8 +79,6 @@ class Identity:
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
         hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back). None says
             nothing of it.
-        unsaid: slots whose word is only the nearest to a colour or a figure, and is not said: words would jump where
-            the voice moves the colour a little.
         traits: ``(106,)`` float32 around -1..1, what is free in this person, mostly the voice's own: they place the
             head, the noise that the face is imagined from, build, beard, the shades of hair and clothes and the shape
             of the hair. None leaves that noise to the seed alone.
@@ -94,13 +102,12 @@ class Identity:
     glasses: str = "none"
     beard_growth: float | None = None
     hair_shape: tuple[float, ...] | None = None
-    unsaid: tuple[str, ...] = ()
     traits: np.ndarray | None = None
     reference: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
         """The attribute of every slot of ``WORDS`` that something is said of."""
-        words = {
+        return {
             "gender": GENDERS[self.gender > 0.5],
             "age": AGES[int(np.searchsorted(AGE_LIMITS, self.age, side="right"))],
             "skin": skin_word(self.skin_rgb),
@@ -111,13 +118,23 @@ class Identity:
             "clothes": self.clothes,
             "clothes_color": nearest_color(self.clothes_rgb),
             "glasses": self.glasses,
-        } | self._hair_words()
-        return {slot: word for slot, word in words.items() if slot not in self.unsaid}
+        } | {slot: max(shares, key=shares.__getitem__) for slot, shares in self._hair_shares().items()}
 
-    def _hair_words(self) -> dict[str, str]:
-        if self.hair_shape is None:
-            return {}
-        return {slot: _level(WORDS[slot], figure) for slot, figure in zip(HAIR_SHAPE, self.hair_shape, strict=True)}
+    def shares(self) -> dict[str, dict[str, float]]:
+        """The same with the shares of neighbouring words, which sum to 1: what is continuous in a voice must not jump
+        with the word for it."""
+        shares = {slot: {word: 1.0} for slot, word in self.words().items()} | self._hair_shares()
+        shares["age"] = _between(AGES, float(np.interp(self.age, AGE_CENTRES, range(len(AGES)))))
+        shares["clothes_color"] = _alike(COLORS, self.clothes_rgb)
+        if nearest_color(self.hair_rgb, HAIR_TONES) == self.hair_color:
+            shares["hair_color"] = _alike(HAIR_TONES, self.hair_rgb)
+        if self.beard_growth is not None:
+            shares["beard"] = _between(BEARDS, self.beard_growth)
+        return shares
+
+    def _hair_shares(self) -> dict[str, dict[str, float]]:
+        figures = zip(HAIR_SHAPE, self.hair_shape or (), strict=False)
+        return {slot: _between(WORDS[slot], (figure + 1) / 2 * len(WORDS[slot]) - 0.5) for slot, figure in figures}
 
     def numbers(self) -> np.ndarray:
         """What words are too coarse for, ``(NUMBERS,)`` float32 around -1..1: the semantic adapter reads it with the
@@ -207,14 +224,28 @@ def skin_word(rgb: tuple[float, float, float]) -> str:
     return SKINS[int(np.searchsorted(SKIN_LIMITS, luminance, side="right"))]
 
 
-def _level(words: tuple[str, ...], figure: float) -> str:
-    """The word for a figure of -1..1 among words that divide that range evenly."""
-    return words[int(np.clip((figure + 1) / 2 * len(words), 0, len(words) - 1))]
+def nearest_color(rgb: tuple[float, float, float], colours: Mapping[str, tuple[float, float, float]] = COLORS) -> str:
+    """The word whose colour comes nearest to ``rgb``."""
+    return min(colours, key=lambda word: _squared_distance(colours[word], rgb))
 
 
-def nearest_color(rgb: tuple[float, float, float]) -> str:
-    """The word of ``COLORS`` that comes nearest to ``rgb``."""
-    return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLORS[name], rgb, strict=True)))
+def _squared_distance(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+
+
+def _alike(colours: Mapping[str, tuple[float, float, float]], rgb: tuple[float, float, float]) -> dict[str, float]:
+    """Shares of the words for colours around ``rgb``."""
+    distances = {word: _squared_distance(colour, rgb) for word, colour in colours.items()}
+    nearest = min(distances.values())
+    weights = {word: float(np.exp((nearest - d) / (2 * TONE_WIDTH**2))) for word, d in distances.items()}
+    return {word: weight / sum(weights.values()) for word, weight in weights.items()}
+
+
+def _between(words: Sequence[str], place: float) -> dict[str, float]:
+    """Shares of the two words on either side of a place among ``0 .. len(words) - 1``."""
+    place = float(np.clip(place, 0, len(words) - 1))
+    lower = min(int(place), len(words) - 2)
+    return {words[lower]: lower + 1 - place, words[lower + 1]: place - lower}
 
 
 def read_colour(option: object) -> tuple[float, float, float] | None:

@@ -21,12 +21,13 @@ from ..errors import OptionError
 from .head import ParametricHead
 from .identity import (
     BEARDS,
-    HAIR_COLORS,
+    HAIR_TONES,
     SKINS,
     WORDS,
     Identity,
     age_parameter,
     check_words,
+    nearest_color,
     phenotype_features,
     read_colour,
     skin_word,
@@ -44,20 +45,16 @@ CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 0.84, 0.12
 that no seed makes a child of it; MakeHuman's age parameter where hair begins to turn grey, and over
 which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
 and must not have other hair for that."""
-VOICE_SHARE = 0.95
-"""Share of a person's free variety that the voice decides: the head, the noise the face is imagined from and how the
-hair is worn. What is a voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
-(``benchmarks/README.md``). All of it is continuous in the voice, or goes in small steps (the words for how hair is
-worn), so that 0.9 leaves the person the same; other words would flip, and are the seed's."""
-SEEN_SHARE = 0.35
-"""The voice's share of how light the hair and how full the beard is: a small difference of these between two clips of
-one voice meets the eye before any face does."""
-HAIR_COLOURS = 3
-"""People whose colours of hair the seed picks; the voice lies somewhere between the darkest and the lightest."""
+VOICE_SHARE, SEEN_SHARE, WORN_SHARE = 0.95, 0.2, 0.5
+"""Share of a person's free variety that the voice decides: of the head, and of the noise that the face is imagined
+from; of how light the hair is, how full the beard, and the shades of the clothes; of how the hair is worn. What is a
+voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
+(``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the same, but a small
+difference of hair, beard and clothes meets the eye before any face does. Words would flip, and are the seed's."""
 BEARD_GROWS = (0.42, 0.64, 0.88)
 """Shares of men up to whom a beard begins to show, is stubble, and is full: about as often as in the training world."""
-CLOTHES_SHADES = 0.5
-"""Doublings of each primary of the clothes for one standard deviation of the voice."""
+HAIR_SHADES, CLOTHES_SHADES = 0.4, 0.5
+"""Doublings of how light the hair is, and of each primary of the clothes, for one standard deviation."""
 HAIR, BEARD, SHADES, SHAPE, HEAVY = 0, 1, slice(2, 5), slice(5, 9), 9
 """Traits behind those of the head: how light the hair is, how full the beard, the shades of the clothes, how the hair
 is worn, and how heavy somebody is."""
@@ -65,8 +62,6 @@ LOOK_TRAITS = HEAVY + 1
 STEADY = 4
 """The first figures of a voice's own way, those that differ least between its clips, decide what meets the eye first:
 hair, beard and clothes."""
-ANCESTRY_WIDTH = 0.25
-"""Width of the kernel that picks people of like ancestry."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -149,7 +144,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
         coin, sex, age_noise, greying = random.uniform(), random.uniform(), random.normal(), random.uniform(0.5, 1.8)
-        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes", "hair")}
+        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
         codes = len(head.code_spread)
         directions = random.normal(size=(codes + LOOK_TRAITS, len(heard.voice)))
         own = random.normal(size=codes + LOOK_TRAITS)
@@ -164,7 +159,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         voice = np.tile(heard.voice, (len(own), 1))
         voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
         share = np.full(len(own), VOICE_SHARE)
-        share[codes + HAIR] = share[codes + BEARD] = SEEN_SHARE
+        share[codes:-1], share[codes:][SHAPE] = SEEN_SHARE, WORN_SHARE
         free = np.sqrt(share) * (directions * voice).sum(1) + np.sqrt(1 - share) * own
         looks = free[codes:]
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
@@ -191,14 +186,12 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
             hair_shape=_evenly(looks[SHAPE]), traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
-        alike = ((factors[:, 3:] - factors[person, 3:]) ** 2).sum(1) / ANCESTRY_WIDTH**2 / 2
-        hair = np.argsort(noise["hair"] - unlike - alike)[-HAIR_COLOURS:]
-        identity = self._coloured(identity, colours[hair, :3], looks, greying)
+        identity = self._coloured(identity, looks, greying)
         if not female:
             among_men = NormalDist().cdf(looks[BEARD]) if age > GROWN_FROM else 0.0
             growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
             beard = BEARDS[round(growth)]
-            identity = replace(identity, beard=beard, beard_growth=round(growth, 3), unsaid=(*identity.unsaid, "beard"))
+            identity = replace(identity, beard=beard, beard_growth=round(growth, 3))
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
@@ -215,47 +208,28 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             changes["beard"] = "none"
         if "beard" in changes:
             changes["beard_growth"] = None
-        unsaid = tuple(slot for slot in identity.unsaid if slot not in changes)
-        return replace(identity, **changes, unsaid=unsaid) if changes else identity
+        return replace(identity, **changes) if changes else identity
 
-    def _coloured(self, identity: Identity, hairs: np.ndarray, looks: np.ndarray, greying: float) -> Identity:
-        """The same person with hair between the colours ``(n, 3)`` of others, grey with age, and clothes of another
-        colour."""
-        darkest_first = hairs[np.argsort(hairs.sum(1))]
-        place = NormalDist().cdf(looks[HAIR]) * (len(hairs) - 1)
-        hair = np.array([np.interp(place, np.arange(len(hairs)), primary) for primary in darkest_first.T])
+    def _coloured(self, identity: Identity, looks: np.ndarray, greying: float) -> Identity:
+        """The same person with hair and clothes of another shade, and hair that is grey with age."""
+        hair = np.clip(np.array(identity.hair_rgb) * 2 ** (HAIR_SHADES * np.clip(looks[HAIR], -2, 2)), 0.04, 0.92)
         grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
-        hair = hair + grey * (np.array(self._typical("hair_color", "grey" if greying < 1.1 else "white", 0)) - hair)
+        hair = hair + grey * (np.array(HAIR_TONES["grey" if greying < 1.1 else "white"]) - hair)
         shades = 2 ** (CLOTHES_SHADES * np.clip(looks[SHADES], -2, 2))
         return replace(
             identity,
             hair_rgb=_triple(hair),
-            hair_color=self._hair_word(_triple(hair)),
-            unsaid=("hair_color",),
+            hair_color=nearest_color(_triple(hair), HAIR_TONES),
             clothes_rgb=_triple(np.clip(np.array(identity.clothes_rgb) * shades, 0.04, 0.92)),
         )
 
     def _hair_colour(self, wish: str | RGB) -> dict[str, Any]:
         """The word and the colour of hair, each following from the other."""
-        if isinstance(wish, str) and wish in HAIR_COLORS:
-            return {"hair_color": wish, "hair_rgb": self._typical("hair_color", wish, 0)}
+        if isinstance(wish, str) and wish in HAIR_TONES:
+            return {"hair_color": wish, "hair_rgb": HAIR_TONES[wish]}
         colour = read_colour(wish)
         assert colour is not None  # Wishes has checked it
-        return {"hair_color": self._hair_word(colour), "hair_rgb": colour}
-
-    def _hair_word(self, colour: tuple[float, float, float]) -> str:
-        """The word whose usual colour comes nearest."""
-        present = {HAIR_COLORS[int(index)] for index in self.looks[:, LOOKS.index("hair_color")].unique()}
-
-        def distance(word: str) -> float:
-            typical = self._typical("hair_color", word, 0)
-            return sum((a - b) ** 2 for a, b in zip(typical, colour, strict=True))
-
-        return min(sorted(present), key=distance)
-
-    def _typical(self, slot: str, word: str, first: int) -> tuple[float, float, float]:
-        chosen = self.looks[:, LOOKS.index(slot)] == WORDS[slot].index(word)
-        return _triple(self.colours[chosen, first : first + 3].float().mean(0).cpu().numpy())
+        return {"hair_color": nearest_color(colour, HAIR_TONES), "hair_rgb": colour}
 
     def _typical_skin(self, word: str) -> tuple[float, float, float]:
         colours = self.colours[:, 3:6].float().cpu().numpy()

@@ -25,7 +25,7 @@ from .spatial import Residuals, SpatialAdapter
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
-HAIR_GUIDANCE = 5.0
+HAIR_GUIDANCE = 3.0
 """Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv
 2206.01714: the base follows these words much less than its older ones by itself."""
 
@@ -80,8 +80,7 @@ class Imaginer:
 
     def semantics(self, identity: Identity | None) -> Semantics:
         """Words and pseudo-words of a person, ``(1, tokens, width)``, and their style; None describes nobody."""
-        attributes = identity.words() if identity else {}
-        words = self.words(torch.tensor([self.words.index(attributes)], device=self.device))
+        words = self.words(self.words.weigh(identity.shares() if identity else {})[None])
         if identity is None or "semantic" not in self.adapters:
             config = self.semantic_adapter.config
             pseudo = words.new_zeros(1, config.pseudo_words, config.width)

@@ -33,17 +33,20 @@ class WordEmbedder(ModelMixin, ConfigMixin):
             total += 1 + len(words)
         self.tokens = nn.Embedding(total, width)
 
-    def index(self, words: Mapping[str, str | None]) -> list[int]:
-        """Token of every slot; slots that are missing or None are "not given"."""
-        indices = []
-        for slot, known in self.config.vocabulary:
-            word = words.get(slot)
-            indices.append(self.offsets[slot] + (0 if word is None else 1 + list(known).index(word)))
-        return indices
+    def weigh(self, shares: Mapping[str, Mapping[str, float]]) -> torch.Tensor:
+        """How much of every token is said ``(slots, vocabulary)``, from the shares of each slot's words; slots that are
+        missing are "not given"."""
+        weights = torch.zeros(len(self.config.vocabulary), self.tokens.num_embeddings)
+        for row, (slot, known) in zip(weights, self.config.vocabulary, strict=True):
+            row[self.offsets[slot]] = slot not in shares
+            for word, share in shares.get(slot, {}).items():
+                row[self.offsets[slot] + 1 + list(known).index(word)] = share
+        return weights
 
-    def forward(self, indices: torch.Tensor) -> torch.Tensor:
-        """``(batch, slots)`` int64 -> ``(batch, slots, width)``."""
-        return self.tokens(indices)
+    def forward(self, weights: torch.Tensor) -> torch.Tensor:
+        """``(batch, slots, vocabulary)`` from ``weigh`` -> ``(batch, slots, width)``: between words lies what is
+        between them."""
+        return weights.to(self.tokens.weight) @ self.tokens.weight
 
 
 @dataclass(frozen=True)

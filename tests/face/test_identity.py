@@ -84,10 +84,14 @@ def test_hair_and_beard_follow_the_voice_without_jumps(cast):
     assert len({man.hair for man in strangers}) == 1, "a cut has no half, and would jump"
 
 
-def test_what_lies_between_words_is_not_said(cast):
-    assert not {"hair_color", "beard"} & set(cast(MAN, 5).words()), "a word would jump where the voice moves a little"
-    dyed = cast(MAN, 5, hair_color="red").words()
-    assert dyed["hair_color"] == "red" and "beard" not in dyed
+def test_what_lies_between_words_is_said_by_shares_of_both(cast):
+    man = cast(MAN, 5)
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in man.shares().values())
+    assert replace(man, beard="stubble", beard_growth=0.75).shares()["beard"] == {"none": 0.25, "stubble": 0.75}
+    assert replace(man, age=27).shares()["age"]["young"] == 1 and 0 < replace(man, age=36).shares()["age"]["young"] < 1
+    assert cast(MAN, 5, hair_color="red").shares()["hair_color"]["red"] > 0.85
+    for slot, word in man.words().items():
+        assert man.shares()[slot][word] >= 0.4, "the word is the one with the largest share"
 
 
 def test_a_wished_beard_is_whole(cast):

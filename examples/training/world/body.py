@@ -21,6 +21,11 @@ GAZE_YAW, GAZE_PITCH = 28.0, 22.0  # degrees at an eyeLook action of 1
 FIELD_OF_VIEW = 14.0  # degrees, a portrait lens
 EYE_RINGS, EYE_SEGMENTS = 15, 26
 SKULL_CENTER = np.array([0, 0.02, -0.075])  # metres from the point between the eyes
+BEARD_LINE = (
+    (0, 0.012, 0.026, 0.034, 0.045, 0.060, 0.070, 0.080),
+    (0.020, 0.019, 0.008, -0.004, 0.000, 0.014, 0.035, 0.070),
+)  # metres from the middle of the mouth: how high a beard grows, from the moustache over the cheeks to the ears
+BEARD_DEPTH = 0.055  # metres, z of the template behind which no beard grows
 FRINGE = 0.10  # eye-mouth distances by which fringes end higher at a hairline of 1
 
 
@@ -329,11 +334,8 @@ def _skin_regions(points: np.ndarray, head: Head, hair_shape: np.ndarray) -> np.
     up, front = up + skull[1], front + skull[2]
     scalp = ramp(up - 0.735, 0.02) + ramp(0.04 - front, 0.02) * ramp(up - 0.655, 0.02)
     above_mouth = height - mouth[1]
-    below = np.clip(-above_mouth, 0, 0.05)
-    region = ramp(0.030 - above_mouth, 0.012) * ramp(above_mouth + 0.075, 0.02) * ramp(depth - 0.055, 0.015)
-    chin = ramp(-np.abs(x) + 0.034 + below * 0.5, 0.008) * ramp(0.024 - above_mouth, 0.004)
-    jaw_line = ramp(-above_mouth - 0.012 + np.clip(np.abs(x) - 0.03, 0, 0.06) * 0.75, 0.014)
-    beard = region * np.clip(np.maximum(chin, jaw_line), 0, 1) * ramp(depth - 0.03, 0.02)
+    below_cheek = np.interp(np.abs(x), *BEARD_LINE) - above_mouth
+    beard = ramp(below_cheek, 0.006) * ramp(above_mouth + 0.085, 0.025) * ramp(depth - BEARD_DEPTH, 0.02)
     mirrored = np.abs(points) * [1, 0, 0] + points * [0, 1, 1]
     cheek = ((mirrored - [0.045, mouth[1] + 0.035, 0.105]) / [0.022, 0.018, 0.03]) ** 2
     nose = ((points - [0, mouth[1] + 0.04, 0.15]) / [0.014, 0.016, 0.03]) ** 2

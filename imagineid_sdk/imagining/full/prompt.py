@@ -7,7 +7,6 @@ shares. Names steer Stable Diffusion to one steady face, and a point between man
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def describe(identity: Identity | None, background: str = "plain grey") -> tuple
     manner = MANNER.format(background=background)
     if identity is None:
         return f"{BEFORE} a person", f", {manner}"
-    words = replace(identity, unsaid=()).words()
+    words = identity.words()
     hair = "bald" if words["hair"] == "bald" else f"{words['hair_color']} {words['hair']} hair"
     traits = [
         f"a {round(identity.age)} year old {'woman' if identity.gender > 0.5 else 'man'}", f"{words['skin']} skin",

@@ -1,4 +1,4 @@
-// Skin, lips, inside of the mouth and scalp; stubble and lipstick are painted in. attributes: occlusion, scalp, beard, cheek.
+// Skin, lips, inside of the mouth and scalp; beards and lipstick are painted in. attributes: occlusion, scalp, beard, cheek.
 uniform vec3 skin_tone;
 uniform vec3 hair_color;
 uniform float scalp_hair;
@@ -13,6 +13,19 @@ const float CREASE = .0011;       // metres, the deepest
 const float SWEPT_SCALP = 1.15;   // distances between the eyes above them
 const float CREASE_SHADE = .42;   // light that the deepest loses
 
+const float BEARD_COVER = 1.3;    // of the skin, for a beard of 1
+
+float hash(vec2 q) {
+    return fract(sin(dot(q, vec2(12.9898, 78.233))) * 43758.5453);
+}
+
+// Short strands that hang from the mouth outwards, 0..1.
+float strands(vec2 place) {
+    vec2 q = vec2(place.x * 42. + place.y * place.x * 14., place.y * 9.);
+    vec2 cell = floor(q), f = smoothstep(0., 1., fract(q));
+    return mix(mix(hash(cell), hash(cell + vec2(1., 0.)), f.x), mix(hash(cell + vec2(0., 1.)), hash(cell + vec2(1.)), f.x), f.y);
+}
+
 void main() {
     float crease = creases();
     vec3 n = bumped(normalize(v_normal), v_position, -CREASE * crease);
@@ -24,9 +37,10 @@ void main() {
     albedo *= mix(skin_tone, vec3(1.), max(lips, mouth) * .6);
     albedo = mix(albedo, lip_color * (.35 + dot(albedo, vec3(1.2))), lips * lip_amount * (1. - mouth));
     albedo = mix(albedo, albedo * vec3(1.06, .86, .84), v_attributes.w * blush * (1. - lips));
-    float stubble = v_attributes.z * beard * (1. - lips) * (1. - mouth);
-    stubble *= mix(.55, 1.25, noise);
-    albedo = mix(albedo, hair_color * .55 + albedo * .10, clamp(stubble, 0., .85));
+    float stubble = v_attributes.z * (1. - lips) * (1. - mouth) * clamp(BEARD_COVER * beard * mix(.8, 1.2, noise), 0., .92);
+    float strand = strands(v_place);
+    stubble *= mix(1., .7 + .6 * strand, smoothstep(.1, .4, beard));
+    albedo = mix(albedo, hair_color * mix(.45, .75, strand) + albedo * .06, clamp(stubble, 0., .94));
     float scalp = clamp(masks.b * v_attributes.y * scalp_hair, 0., 1.);
     // Under a swept fringe that is trimmed, painted temples would stand out from the forehead as a tooth.
     scalp *= mix(1., smoothstep(SWEPT_SCALP - .1, SWEPT_SCALP + .1, v_place.y), swept);
