@@ -218,10 +218,10 @@ def _likeness_row(judges: Judges, renders: list[Path], portraits: np.ndarray, fa
         for j in range(i)
         if known[i][0] == known[j][0] and np.linalg.norm(known[i][1:] - known[j][1:]) < LIKE_ANCESTRY
     ]
-    value = f"{np.median(apart):.2f} / {np.mean(np.array(apart) > 0.6):.0%} (n={len(apart)})" if apart else "-"
-    return measure_row(
-        "identity distance between people of one sex and like ancestry (median / over 0.6)", value, "dlib"
-    )
+    over, under = (np.mean(hits) if apart else 0.0 for hits in (np.array(apart) > 0.6, np.array(apart) < 0.35))
+    value = f"{np.median(apart):.2f} / {over:.0%} / {under:.0%} (n={len(apart)})" if apart else "-"
+    name = "identity distance between people of one sex and like ancestry (median / over 0.6 / under 0.35)"
+    return measure_row(name, value, "dlib")
 
 
 def _mood_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
