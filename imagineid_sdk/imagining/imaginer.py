@@ -25,9 +25,9 @@ from .spatial import Residuals, SpatialAdapter
 ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
-HAIR_GUIDANCE = 3.0
-"""Guidance away from the same person whose hair is worn as most wear it, composed with the other as in arXiv
-2206.01714: the base follows these words much less than its older ones by itself."""
+USUAL_GUIDANCE, USUAL_AGE = 3.0, 55.0
+"""Guidance away from the same person who wears the hair as most do and is no older than so many years, composed with the
+other as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,10 @@ class Imaginer:
             motion: ``(1, 55)``, see ``motion_vector``.
         """
         noise = person_noise(identity, self.latent_shape).to(self.device)
-        # Guidance: away from what the model would imagine of nobody in particular, and of a usual shape of the hair.
-        usual = identity.hair_shape and (0.0,) * len(identity.hair_shape)
-        described = [self.semantics(who) for who in (identity, replace(identity, hair_shape=usual), None)]
+        # Guidance: away from what the model would imagine of nobody in particular, and of somebody more usual.
+        worn = identity.hair_shape and (0.0,) * len(identity.hair_shape)
+        usual = replace(identity, hair_shape=worn, age=min(identity.age, USUAL_AGE))
+        described = [self.semantics(who) for who in (identity, usual, None)]
         tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
         with self._autocast():
             spatial = self._spatial(geometry.maps.expand(3, -1, -1, -1), motion.expand(3, -1), style)
@@ -116,7 +117,7 @@ class Imaginer:
             with self._autocast():
                 each = denoise_once(self.denoiser, noisy.expand(3, -1, -1, -1), time.expand(3), tokens, spatial)
             person, as_usual, nobody = each.float().chunk(3)
-            return nobody + REFERENCE_GUIDANCE * (person - nobody) + HAIR_GUIDANCE * (person - as_usual)
+            return nobody + REFERENCE_GUIDANCE * (person - nobody) + USUAL_GUIDANCE * (person - as_usual)
 
         return denoise(estimate, noise, steps or REFERENCE_STEPS, on_step)
 
