@@ -26,8 +26,8 @@ ADAPTERS = ("semantic", "spatial", "blending")
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 1, 10, 2.0
 """The reference is sampled once per identity: it may be slow, and it decides how good every frame looks."""
 USUAL_GUIDANCE, USUAL_AGE = 3.0, 62.0
-"""Guidance away from the same person who wears the hair as most do and is no older than so many years, composed with the
-other as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
+"""Guidance away from the same person who wears the hair as most do and is no older than so many years, composed with
+the other as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
 
 
 @dataclass(frozen=True)
