@@ -185,12 +185,13 @@ class Identity:
             with safe_open(path, framework="np") as file:
                 fields = json.loads(file.metadata()["identity"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            fields = {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
+            return cls(code=tensors["code"], traits=tensors.get("traits"), reference=tensors.get("reference"), **fields)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise IdentityFileError(
-                f"{path} is not an identity file ({error}). Expected a .safetensors file written by Identity.save()."
+                f"{path} is not an identity file of this version ({error}). Expected a .safetensors file written by "
+                "Identity.save(); cast the person again from the voice and the seed."
             ) from error
-        fields = {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
-        return cls(code=tensors["code"], traits=tensors.get("traits"), reference=tensors.get("reference"), **fields)
 
     def without_face(self) -> Identity:
         """The same person before the face was made."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from imagineid_sdk.errors import IdentityFileError, OptionError
 from imagineid_sdk.face.head import ParametricHead
@@ -43,6 +44,10 @@ def test_a_file_that_is_no_identity_says_so(tmp_path):
     (tmp_path / "not.safetensors").write_text("hello")
     with pytest.raises(IdentityFileError, match="not an identity file"):
         Identity.load(tmp_path / "not.safetensors")
+    other = {"identity": '{"unsaid": []}'}
+    save_file({"code": np.zeros(96, np.float32)}, tmp_path / "other.safetensors", metadata=other)
+    with pytest.raises(IdentityFileError, match="of this version"):
+        Identity.load(tmp_path / "other.safetensors")
     with pytest.raises(IdentityFileError, match="No identity file"):
         Identity.load(tmp_path / "missing.safetensors")
 
