@@ -190,8 +190,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         if not female:
             among_men = NormalDist().cdf(looks[BEARD]) if age > GROWN_FROM else 0.0
             growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
-            beard = BEARDS[round(growth)]
-            identity = replace(identity, beard=beard, beard_growth=round(growth, 3))
+            identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
         return self.edit(identity, wishes)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:

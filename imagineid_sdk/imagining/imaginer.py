@@ -80,7 +80,7 @@ class Imaginer:
 
     def semantics(self, identity: Identity | None) -> Semantics:
         """Words and pseudo-words of a person, ``(1, tokens, width)``, and their style; None describes nobody."""
-        words = self.words(self.words.weigh(identity.shares() if identity else {})[None])
+        words = self.words(self.words.weigh(identity.shares() if identity else {})[None].to(self.device))
         if identity is None or "semantic" not in self.adapters:
             config = self.semantic_adapter.config
             pseudo = words.new_zeros(1, config.pseudo_words, config.width)

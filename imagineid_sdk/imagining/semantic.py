@@ -46,7 +46,9 @@ class WordEmbedder(ModelMixin, ConfigMixin):
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
         """``(batch, slots, vocabulary)`` from ``weigh`` -> ``(batch, slots, width)``: between words lies what is
         between them."""
-        return weights.to(self.tokens.weight) @ self.tokens.weight
+        # All tokens by a call, not by the weight itself: offloading brings weights with calls.
+        tokens = self.tokens(torch.arange(self.tokens.num_embeddings, device=weights.device))
+        return weights.to(tokens.dtype) @ tokens
 
 
 @dataclass(frozen=True)
