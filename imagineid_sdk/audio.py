@@ -348,7 +348,7 @@ def as_numpy(source: Any) -> np.ndarray:
         return (tensor.float() if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor).numpy()
     raise AudioError(
         f"{type(source).__name__} is not a sound. Give a path, the bytes of an audio file, an open binary file, "
-        "a numpy array or a torch tensor."
+        "a numpy array or a torch tensor (and their rate as sampling_rate=)."
     )
 
 

@@ -34,6 +34,8 @@ MAX_WINDOWS = 16
 
 _HEARD = 0.8  # an attribute is heard when its spread is below this share of the prior's
 _LEAST_SPEECH = 0.25  # seconds of speech below which nothing can be said about the speaker
+_QUIET, _LEAST_NOISE = 0.2, 0.3
+"""Certainty of speech below which there is nothing but noise; seconds of it that say what the noise sounds like."""
 _AGE_SCALE = 20.0
 
 
@@ -113,7 +115,9 @@ def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: Prosod
     chosen = chosen_speech(prosody.speech)
     if not chosen.any():
         return unheard_identity(encoder.config.embedding_size)
-    voice = encoder.voice.describe(samples_of(samples, chosen))
+    quiet = prosody.speech < _QUIET
+    noise = samples_of(samples, quiet) if quiet.sum() > _LEAST_NOISE * TRACK_RATE else None
+    voice = encoder.voice.describe(samples_of(samples, chosen), noise)
     figures = torch.from_numpy(pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen]))
     output = encoder(voice[None].to(encoder.device, encoder.dtype), figures[None].to(encoder.device, encoder.dtype))
     return _summarise(output)

@@ -19,6 +19,9 @@ BLOCK = 32
 
 _WINDOW, _STEP = 160, 80  # frames of 10 ms
 _LEVEL = 10 ** (-30 / 20)  # root mean square that it was trained with
+_OVER, _FLOOR = 2.0, 0.02
+"""How many times the mean noise is taken off (single moments of noise exceed it), and the share of a band's power that
+is left at least."""
 
 
 class VoiceNetwork(nn.Module):
@@ -47,16 +50,33 @@ class VoiceNetwork(nn.Module):
     def _matrix(self, part: str, layer: int) -> torch.Tensor:
         return unpack(self.get_buffer(f"{part}_{layer}"), self.get_buffer(f"{part}_range_{layer}"), BLOCK)
 
-    def describe(self, speech: np.ndarray) -> torch.Tensor:
-        """The voice (size,), float32 on the CPU, of samples that hold nothing but speech: float32 mono 16 kHz."""
-        return self(voice_windows(speech).to(self.get_buffer("bias_0").device)).mean(dim=0).cpu()
+    def describe(self, speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
+        """The voice (size,), float32 on the CPU, of samples that hold nothing but speech: float32 mono 16 kHz.
+
+        noise: samples from between the speech; what they sound like is taken off.
+        """
+        return self(voice_windows(speech, noise).to(self.get_buffer("bias_0").device)).mean(dim=0).cpu()
 
 
-def voice_windows(speech: np.ndarray) -> torch.Tensor:
-    """Mel power (windows, 160, 40) of speech at the level that the network knows, repeated if it is short."""
+def voice_windows(speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
+    """Mel power (windows, 160, 40) of speech at the level that the network knows, repeated if it is short.
+
+    Noise is taken off by spectral subtraction (Berouti et al. 1979).
+    """
     speech = np.tile(speech, -(-_WINDOW * HOP // len(speech))) if len(speech) < _WINDOW * HOP else speech
-    loud = np.float32(_LEVEL / (np.sqrt(np.mean(np.square(speech, dtype=np.float64))) + 1e-9))
+    mel, power = _mel_power(speech), _mean_square(speech)
+    if noise is not None:
+        mel = torch.maximum(mel - _OVER * _mel_power(noise).mean(0), _FLOOR * mel)
+        power = max(power - _mean_square(noise), power / 10)
+    return (mel * (_LEVEL**2 / max(power, 1e-20))).unfold(0, _WINDOW, _STEP).transpose(1, 2).contiguous()
+
+
+def _mel_power(samples: np.ndarray) -> torch.Tensor:
+    """(frames, 40)."""
     window = torch.hann_window(FFT_SIZE)
-    spectrum = torch.stft(torch.from_numpy(speech * loud), FFT_SIZE, HOP, window=window, return_complex=True)
-    mel = (mel_filterbank(BANDS) @ spectrum.abs().square()).T
-    return mel.unfold(0, _WINDOW, _STEP).transpose(1, 2).contiguous()
+    spectrum = torch.stft(torch.from_numpy(samples), FFT_SIZE, HOP, window=window, return_complex=True)
+    return (mel_filterbank(BANDS) @ spectrum.abs().square()).T
+
+
+def _mean_square(samples: np.ndarray) -> float:
+    return float(np.mean(np.square(samples, dtype=np.float64)))
