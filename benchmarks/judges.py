@@ -38,6 +38,7 @@ FACE_OVAL = (
     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 98, 327, 127, 356, 10, 109, 338)  # hardly moved by expressions
+CALMEST = 0.75  # share of the pixels of forehead, cheeks and nose that are surely skin
 LIPS_BOX = (61, 291, 0, 17)  # corners, top, bottom
 EYES_BOX = ((33, 133, 27, 23), (362, 263, 257, 253))
 
@@ -277,7 +278,8 @@ def box_region(face: Face, points: tuple[int, ...], shape: tuple[int, int], grow
 
 def skin_flicker(frames: np.ndarray, faces: list[Face | None], size: int = 96) -> float:
     """How much the forehead, cheeks and nose boil: each frame is laid on the first one's face by a similarity over
-    points that expressions hardly move, and what is left of the second difference over time is measured.
+    points that expressions hardly move, and what is left of the second difference over time is measured, in the
+    calmest `CALMEST` of the pixels: where hair hangs over forehead or cheek, its edge moves before the skin.
 
     Returns:
         root mean square of (before - 2 x now + after) in grey levels, the median over the video.
@@ -298,7 +300,11 @@ def skin_flicker(frames: np.ndarray, faces: list[Face | None], size: int = 96) -
     stack = np.stack(aligned)
     consecutive = np.subtract(index[2:], index[:-2]) == 2
     change = (stack[2:] - 2 * stack[1:-1] + stack[:-2])[consecutive][:, mask]
-    return float(np.median(np.sqrt((change**2).mean(axis=1)))) if len(change) else float("nan")
+    if not len(change):
+        return float("nan")
+    restless = (change**2).mean(axis=0)
+    calm = restless <= np.quantile(restless, CALMEST)
+    return float(np.median(np.sqrt((change[:, calm] ** 2).mean(axis=1))))
 
 
 def background_flicker(frames: np.ndarray, share: float = 0.1) -> float:

@@ -131,6 +131,8 @@ def main() -> None:
     trained = options.autoencoder
     model = HeadAutoencoder.from_pretrained(trained) if trained else with_encoder(SHIPPED / "autoencoder")
     model.to(memory_format=torch.channels_last)
+    if not trained:  # the shipped encoder makes the same latents again
+        everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             pictures = np.array(person.pictures[: options.frames])

@@ -36,7 +36,7 @@ from .world.mouth_shade import shade_mouth
 from .world.people import random_person
 from .world.renderer import CLASSES, Renderer
 
-FRAMING = Framing(zoom=0.88, lift=0.12, follow=0.0)  # the camera stands still, so that the background can
+FRAMING = Framing(zoom=0.95, lift=0.18, follow=0.0)  # all of the hair; still, so that the background can be
 Motion = list[tuple[np.ndarray, HeadPose]]
 EXPRESSION_SEED = 10_000_000  # expressions must not share random numbers with the person
 

@@ -23,6 +23,10 @@ AGE_LIMITS = (13, 20, 35, 60)
 """Years at which the next word of ``AGES`` begins."""
 AGE_CENTRES = (10, 16, 27, 47, 70)
 """Years at which a word of ``AGES`` is said alone."""
+AGE_YEARS = (1, 10, 25, 35, 45, 55, 65, 90)
+AGE_PARAMETERS = (0, 1 / 3, 2 / 3, 0.82, 0.865, 0.905, 0.945, 1)
+"""Years, and MakeHuman's age parameter of the people who look it. By its own straight scale of 25 to 90 years between
+2/3 and 1, people of 50 look thirty: skins of middle age come in from 0.8 on, lines and grey hair behind that."""
 SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
 SKIN_LIMITS = (0.30, 0.42, 0.55, 0.62, 0.68)
 """Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
@@ -199,13 +203,13 @@ class Identity:
 
 
 def age_parameter(years: float) -> float:
-    """MakeHuman's age parameter: 1/3 at 10 years, 2/3 at 25, 1 at 90."""
-    return float(np.interp(years, [1, 10, 25, 90], [0, 1 / 3, 2 / 3, 1]))
+    """MakeHuman's age parameter of people who look as old as ``years``."""
+    return float(np.interp(years, AGE_YEARS, AGE_PARAMETERS))
 
 
 def age_in_years(parameter: float) -> float:
     """Inverse of ``age_parameter``."""
-    return float(np.interp(parameter, [0, 1 / 3, 2 / 3, 1], [1, 10, 25, 90]))
+    return float(np.interp(parameter, AGE_PARAMETERS, AGE_YEARS))
 
 
 def phenotype_features(gender: float, parameter: float, build: float, ancestry: Sequence[float]) -> np.ndarray:

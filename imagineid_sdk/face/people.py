@@ -40,11 +40,13 @@ COLOURED = ("hair_color", "clothes_color", "skin")
 LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
-CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 0.84, 0.12
+CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
 """Years up to which looks are those of children; the youngest age that is sampled for a voice that is no child's, so
-that no seed makes a child of it; MakeHuman's age parameter where hair begins to turn grey, and over
-which it does. Apart from these an age changes no look: two clips of one voice are heard as people of different ages,
-and must not have other hair for that."""
+that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart from these
+an age changes no look: two clips of one voice are heard as people of different ages, and must not have other hair for
+that."""
+NOT_GREY = 0.84
+"""MakeHuman's age parameter up to which nobody of the training world has grey hair."""
 VOICE_SHARE, SEEN_SHARE, WORN_SHARE = 0.95, 0.2, 0.5
 """Share of a person's free variety that the voice decides: of the head, and of the noise that the face is imagined
 from; of how light the hair is, how full the beard, and the shades of the clothes; of how the hair is worn. What is a
@@ -169,7 +171,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
 
         grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
         bald = self.looks[:, LOOKS.index("hair")].cpu().numpy() == WORDS["hair"].index("bald")
-        fits = grown & (factors[:, 1] < GREY_FROM) if age > CHILD_UNTIL else ~grown & ~bald
+        fits = grown & (factors[:, 1] < NOT_GREY) if age > CHILD_UNTIL else ~grown & ~bald
         unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
         person = int(np.argmax(noise["person"] - unlike))
         dressed = int(np.argmax(noise["clothes"] - unlike))
@@ -212,7 +214,7 @@ class PeoplePrior(ModelMixin, ConfigMixin):
     def _coloured(self, identity: Identity, looks: np.ndarray, greying: float) -> Identity:
         """The same person with hair and clothes of another shade, and hair that is grey with age."""
         hair = np.clip(np.array(identity.hair_rgb) * 2 ** (HAIR_SHADES * np.clip(looks[HAIR], -2, 2)), 0.04, 0.92)
-        grey = float(np.clip((age_parameter(identity.age) - GREY_FROM) / GREY_OVER * greying, 0, 1))
+        grey = float(np.clip((identity.age - GREY_FROM) / GREY_OVER * greying, 0, 1))
         hair = hair + grey * (np.array(HAIR_TONES["grey" if greying < 1.1 else "white"]) - hair)
         shades = 2 ** (CLOTHES_SHADES * np.clip(looks[SHADES], -2, 2))
         return replace(

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("cv2")  # comes with the extra `quality`
 
 from benchmarks.features import frechet  # noqa: E402
-from benchmarks.judges import Face  # noqa: E402
+from benchmarks.judges import RIGID, Face, _skin_template, skin_flicker  # noqa: E402
 from benchmarks.landmarks import LandmarkJudge, Shown  # noqa: E402
 from benchmarks.measures import blink_seconds, rank_correlation, turning_spectrum  # noqa: E402
 from benchmarks.people import Voice, retrieval  # noqa: E402
@@ -49,6 +49,20 @@ def test_landmarks_find_their_points_and_measure_the_error():
     assert judge.summary(_frames(40), width=256)[0] < 0.1
     RANDOM.bit_generator.state = np.random.default_rng(1).bit_generator.state
     assert judge.summary(_frames(40, error=5.0), width=512)[0] == pytest.approx(2.5, abs=0.1)
+
+
+def test_skin_that_boils_flickers_and_the_edge_of_hair_before_it_does_not():
+    points = np.zeros((468, 3))
+    points[list(RIGID), :2] = _skin_template(96)[1]
+    faces = [Face(points, np.zeros(4), 1.0)] * 20
+    skin = np.full((20, 96, 96, 3), 150.0)
+    boiling = skin + RANDOM.normal(0, 2, (20, 96, 96, 1))
+    fringe = skin.copy()
+    for moment in range(20):  # a dark edge that sways over the left of the forehead
+        fringe[moment, :26, : 34 + moment % 3] = 30
+    assert skin_flicker(skin.astype(np.uint8), faces) == 0
+    assert skin_flicker(boiling.astype(np.uint8), faces) == pytest.approx(2 * 6**0.5, rel=0.2)  # (1, -2, 1)
+    assert skin_flicker(fringe.astype(np.uint8), faces) == 0
 
 
 def test_frechet_distance_of_shifted_crowds():

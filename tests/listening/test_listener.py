@@ -123,7 +123,9 @@ def test_level_does_not_change_the_voice(listener, reading):
 
 @pytest.mark.parametrize(("decibels", "alike"), [(20, 0.95), (10, 0.75)])
 def test_noise_does_not_change_the_voice(listener, reading, decibels, alike):
-    noise = np.random.default_rng(0).standard_normal(len(reading.samples)) * reading.samples.std() / 10 ** (decibels / 20)
+    noise = (
+        np.random.default_rng(0).standard_normal(len(reading.samples)) * reading.samples.std() / 10 ** (decibels / 20)
+    )
     noisy = listener.listen(as_clip(reading.samples + noise))
     assert noisy.embedding @ listener.listen(reading).embedding > alike
 

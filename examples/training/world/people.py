@@ -40,8 +40,8 @@ CAUCASIAN_EYES = {
 
 # Spread of the random local shapes, by the part of the face that a local change begins with.
 LOCAL_SPREAD = {
-    "eye": 0.42, "head": 0.5, "neck": 0.35, "forehead": 0.6, "eyebrows": 0.38, "ear": 0.7, "mouth": 0.75, "nose": 0.8,
-    "chin": 0.8, "cheek": 0.8,
+    "eye": 0.55, "head": 0.85, "neck": 0.45, "forehead": 1.0, "eyebrows": 0.6, "ear": 1.0, "mouth": 1.1, "nose": 1.35,
+    "chin": 1.35, "cheek": 1.3,
 }  # fmt: skip
 # These deform beyond what people look like, or fight with the eyes and the mouth.
 LOCAL_UNUSED = (
@@ -175,7 +175,7 @@ def _phenotype(rng, gender: float | None, age: float | None, ancestry: str | Non
     if gender is None:
         gender = float(rng.choice([rng.uniform(0, 0.12), rng.uniform(0.88, 1)]))
     if age is None:
-        bands = [rng.uniform(0.22, 0.55), rng.uniform(0.6, 0.8), rng.uniform(0.6, 0.8), rng.uniform(0.8, 1)]
+        bands = [rng.uniform(0.22, 0.55), rng.uniform(0.6, 0.8), rng.uniform(0.7, 0.9), rng.uniform(0.82, 1)]
         age = float(rng.choice(bands))
     if ancestry is None:
         mixture = rng.dirichlet([0.35] * 3)
