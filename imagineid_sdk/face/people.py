@@ -45,6 +45,8 @@ CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
 that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart from these
 an age changes no look: two clips of one voice are heard as people of different ages, and must not have other hair for
 that."""
+MIDDLE_AGE, AGE_DOUBT, AGE_PRIOR_SPREAD = 35.0, 0.5, 20.0
+"""Years that an age is drawn towards, by what share where nothing was heard of it, and its spread then."""
 NOT_GREY = 0.84
 """MakeHuman's age parameter up to which nobody of the training world has grey hair."""
 VOICE_SHARE, SEEN_SHARE, WORN_SHARE = 0.95, 0.2, 0.5
@@ -155,7 +157,10 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
         female = _female(heard.gender if sexed else 0.5, wishes.gender, coin)
         youngest = GROWN_FROM if heard.age > CHILD_UNTIL else 10.0
-        age = float(np.clip(heard.age + 0.5 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
+        # The less surely an age is heard, the nearer to the middle of life: voices that tell nothing are not all grey.
+        sure = 1 - AGE_DOUBT * min(1.0, heard.age_spread / AGE_PRIOR_SPREAD)
+        about = MIDDLE_AGE + sure * (heard.age - MIDDLE_AGE) if heard.age > GROWN_FROM else heard.age
+        age = float(np.clip(about + 0.25 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
         age = age if wishes.age is None else float(wishes.age)
         # What is free comes mostly from the voice itself, and a little from the seed alone.
         voice = np.tile(heard.voice, (len(own), 1))
