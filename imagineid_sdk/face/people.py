@@ -18,6 +18,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from ..errors import OptionError
+from ..listening.identity import AGE_PRIOR
 from .head import ParametricHead
 from .identity import (
     BEARDS,
@@ -45,8 +46,8 @@ CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
 that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart from these
 an age changes no look: two clips of one voice are heard as people of different ages, and must not have other hair for
 that."""
-MIDDLE_AGE, AGE_DOUBT, AGE_PRIOR_SPREAD = 35.0, 0.5, 20.0
-"""Years that an age is drawn towards, by what share where nothing was heard of it, and its spread then."""
+MIDDLE_AGE, AGE_DOUBT = 35.0, 0.5
+"""Years that a higher age is drawn towards, and by what share where nothing was heard of it."""
 NOT_GREY = 0.84
 """MakeHuman's age parameter up to which nobody of the training world has grey hair."""
 VOICE_SHARE, SEEN_SHARE, WORN_SHARE = 0.95, 0.2, 0.5
@@ -157,9 +158,9 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
         female = _female(heard.gender if sexed else 0.5, wishes.gender, coin)
         youngest = GROWN_FROM if heard.age > CHILD_UNTIL else 10.0
-        # The less surely an age is heard, the nearer to the middle of life: voices that tell nothing are not all grey.
-        sure = 1 - AGE_DOUBT * min(1.0, heard.age_spread / AGE_PRIOR_SPREAD)
-        about = MIDDLE_AGE + sure * (heard.age - MIDDLE_AGE) if heard.age > GROWN_FROM else heard.age
+        # The less surely an age is heard, the less it may lie above the middle: or most men's voices would be grey.
+        doubt = AGE_DOUBT * min(1.0, heard.age_spread / AGE_PRIOR.spread)
+        about = heard.age - doubt * max(0.0, heard.age - MIDDLE_AGE)
         age = float(np.clip(about + 0.25 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
         age = age if wishes.age is None else float(wishes.age)
         # What is free comes mostly from the voice itself, and a little from the seed alone.

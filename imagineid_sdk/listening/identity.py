@@ -115,7 +115,7 @@ def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: Prosod
     chosen = chosen_speech(prosody.speech)
     if not chosen.any():
         return unheard_identity(encoder.config.embedding_size)
-    quiet = prosody.speech < _QUIET
+    quiet = _listened_to(prosody.speech) & (prosody.speech < _QUIET)
     noise = samples_of(samples, quiet) if quiet.sum() > _LEAST_NOISE * TRACK_RATE else None
     voice = encoder.voice.describe(samples_of(samples, chosen), noise)
     figures = torch.from_numpy(pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen]))
@@ -125,10 +125,15 @@ def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: Prosod
 
 def chosen_speech(speech: np.ndarray) -> np.ndarray:
     """Which frames of a clip are listened to: the speech in at most MAX_WINDOWS windows, (frames,) bool."""
-    chosen = np.zeros(len(speech), bool)
+    return _listened_to(speech) & (speech > 0.5)
+
+
+def _listened_to(speech: np.ndarray) -> np.ndarray:
+    """The windows themselves, (frames,) bool: however long the clip, no more than these are analysed."""
+    inside = np.zeros(len(speech), bool)
     for begin in speech_windows(speech):
-        chosen[begin : begin + int(WINDOW_SECONDS * TRACK_RATE)] = True
-    return chosen & (speech > 0.5)
+        inside[begin : begin + int(WINDOW_SECONDS * TRACK_RATE)] = True
+    return inside
 
 
 def samples_of(samples: np.ndarray, chosen: np.ndarray) -> np.ndarray:
