@@ -115,8 +115,8 @@ def judge_people(bench: Bench, sounds: Sounds, size: Size) -> None:
     people.save_pairs(bench, rounds)
 
     everyone: list[Portrait] = []
-    for clip in sounds.filmed:
-        everyone += people.portraits(bench, clip, size.candidates, bench.seed)
+    for k, clip in enumerate(sounds.filmed):  # seeds of their own: one seed gives all voices one cut of hair
+        everyone += people.portraits(bench, clip, size.candidates, bench.seed + k * size.candidates)
     print_table("Candidates of all clips", people.judged_rows(bench, everyone) + people.crowd_rows(bench, everyone))
     voice = sounds.filmed[0]
     many = people.portraits(bench, voice, size.seeds, seed=100)

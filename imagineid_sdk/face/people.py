@@ -145,42 +145,20 @@ class PeoplePrior(ModelMixin, ConfigMixin):
 
     def cast(self, head: ParametricHead, heard: Heard, wishes: Wishes, seed: int) -> Identity:
         """The person whom ``seed`` picks among those who fit the voice and the wishes."""
-        random = np.random.default_rng(seed)
-        factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
-        # Every draw happens whether it is used or not: editing one attribute leaves the others as they were.
-        coin, sex, age_noise, greying = random.uniform(), random.uniform(), random.normal(), random.uniform(0.5, 1.8)
-        noise = {name: random.gumbel(size=len(factors)) for name in ("person", "clothes")}
         codes = len(head.code_spread)
-        directions = random.normal(size=(codes + LOOK_TRAITS, len(heard.voice)))
-        own = random.normal(size=codes + LOOK_TRAITS)
-
+        draws = _Draws.of(seed, len(self.factors), codes + LOOK_TRAITS, len(heard.voice))
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
         sexed = heard.age > CHILD_UNTIL or wishes.age is not None
-        female = _female(heard.gender if sexed else 0.5, wishes.gender, coin)
-        youngest = GROWN_FROM if heard.age > CHILD_UNTIL else 10.0
-        # The less surely an age is heard, the less it may lie above the middle: or most men's voices would be grey.
-        doubt = AGE_DOUBT * min(1.0, heard.age_spread / AGE_PRIOR.spread)
-        about = heard.age - doubt * max(0.0, heard.age - MIDDLE_AGE)
-        age = float(np.clip(about + 0.25 * heard.age_spread * np.clip(age_noise, -1.5, 1.5), youngest, 85))
-        age = age if wishes.age is None else float(wishes.age)
-        # What is free comes mostly from the voice itself, and a little from the seed alone.
-        voice = np.tile(heard.voice, (len(own), 1))
-        voice[codes:-1] *= np.where(np.arange(len(heard.voice)) < STEADY, np.sqrt(len(heard.voice) / STEADY), 0)
-        share = np.full(len(own), VOICE_SHARE)
-        share[codes:-1], share[codes:][SHAPE] = SEEN_SHARE, WORN_SHARE
-        free = np.sqrt(share) * (directions * voice).sum(1) + np.sqrt(1 - share) * own
+        female = _female(heard.gender if sexed else 0.5, wishes.gender, draws.coin)
+        gender = 0.88 + 0.12 * draws.sex if female else 0.12 * draws.sex
+        gender = wishes.gender if isinstance(wishes.gender, float) else gender
+        age = _age(heard, draws.age) if wishes.age is None else float(wishes.age)
+        free = _free_traits(heard.voice, draws, codes)
         looks = free[codes:]
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
-        gender = (
-            (0.88 + 0.12 * sex if female else 0.12 * sex) if not isinstance(wishes.gender, float) else wishes.gender
-        )
 
-        grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
-        bald = self.looks[:, LOOKS.index("hair")].cpu().numpy() == WORDS["hair"].index("bald")
-        fits = grown & (factors[:, 1] < NOT_GREY) if age > CHILD_UNTIL else ~grown & ~bald
-        unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
-        person = int(np.argmax(noise["person"] - unlike))
-        dressed = int(np.argmax(noise["clothes"] - unlike))
+        person, dressed = self._fitting(gender, age, draws)
+        factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
         features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
         spread = head.code_spread.float().cpu().numpy()
@@ -194,12 +172,17 @@ class PeoplePrior(ModelMixin, ConfigMixin):
             clothes_rgb=_triple(colours[dressed, 6:9]), seed=seed,
             hair_shape=_evenly(looks[SHAPE]), traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
-        identity = self._coloured(identity, looks, greying)
-        if not female:
-            among_men = NormalDist().cdf(looks[BEARD]) if age > GROWN_FROM else 0.0
-            growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
-            identity = replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
-        return self.edit(identity, wishes)
+        identity = self._coloured(identity, looks, draws.greying)
+        return self.edit(identity if female else _bearded(identity, looks[BEARD]), wishes)
+
+    def _fitting(self, gender: float, age: float, draws: _Draws) -> tuple[int, int]:
+        """Who of the table is taken for the looks, and who for the clothes."""
+        factors = self.factors.float().cpu().numpy()
+        grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
+        bald = self.looks[:, LOOKS.index("hair")].cpu().numpy() == WORDS["hair"].index("bald")
+        fits = grown & (factors[:, 1] < NOT_GREY) if age > CHILD_UNTIL else ~grown & ~bald
+        unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
+        return int(np.argmax(draws.person - unlike)), int(np.argmax(draws.clothes - unlike))
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
         """The same person with the wished looks; colours that belong to a word follow it."""
@@ -246,6 +229,34 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         return _triple(np.mean(chosen, axis=0))
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """All that a seed draws, whether it is used or not: editing one attribute leaves the others as they were.
+
+    coin, sex: 0..1; age: standard deviations; greying: how soon hair turns grey, 0.5 late .. 1.8; person, clothes:
+    Gumbel noise for everybody of the table; directions ``(traits, figures)``: what the figures of a voice's own way do
+    to each trait; own ``(traits,)``: what the seed alone does.
+    """
+
+    coin: float
+    sex: float
+    age: float
+    greying: float
+    person: np.ndarray
+    clothes: np.ndarray
+    directions: np.ndarray
+    own: np.ndarray
+
+    @classmethod
+    def of(cls, seed: int, people: int, traits: int, figures: int) -> _Draws:
+        random = np.random.default_rng(seed)
+        return cls(
+            coin=random.uniform(), sex=random.uniform(), age=random.normal(), greying=random.uniform(0.5, 1.8),
+            person=random.gumbel(size=people), clothes=random.gumbel(size=people),
+            directions=random.normal(size=(traits, figures)), own=random.normal(size=traits),
+        )  # fmt: skip
+
+
 def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     if isinstance(wished, str):
         return wished == "female"
@@ -254,6 +265,32 @@ def _female(heard: float, wished: str | float | None, coin: float) -> bool:
     # A clear voice decides; in between the seed does, in proportion.
     certain = np.clip((heard - 0.5) * 4 + 0.5, 0, 1)
     return bool(coin < certain)
+
+
+def _age(heard: Heard, noise: float) -> float:
+    """Years, 10 to 85. noise: standard deviations."""
+    youngest = GROWN_FROM if heard.age > CHILD_UNTIL else 10.0
+    # The less surely an age is heard, the less it may lie above the middle: or most men's voices would be grey.
+    doubt = AGE_DOUBT * min(1.0, heard.age_spread / AGE_PRIOR.spread)
+    about = heard.age - doubt * max(0.0, heard.age - MIDDLE_AGE)
+    return float(np.clip(about + 0.25 * heard.age_spread * np.clip(noise, -1.5, 1.5), youngest, 85))
+
+
+def _free_traits(own_way: np.ndarray, draws: _Draws, codes: int) -> np.ndarray:
+    """``(codes + LOOK_TRAITS,)`` of about unit variance: what is free of a person comes mostly from the voice itself,
+    and a little from the seed alone."""
+    voice = np.tile(own_way, (len(draws.own), 1))
+    voice[codes:-1] *= np.where(np.arange(len(own_way)) < STEADY, np.sqrt(len(own_way) / STEADY), 0)
+    share = np.full(len(draws.own), VOICE_SHARE)
+    share[codes:-1], share[codes:][SHAPE] = SEEN_SHARE, WORN_SHARE
+    return np.sqrt(share) * (draws.directions * voice).sum(1) + np.sqrt(1 - share) * draws.own
+
+
+def _bearded(identity: Identity, trait: float) -> Identity:
+    """The same man with the beard that falls to him."""
+    among_men = NormalDist().cdf(trait) if identity.age > GROWN_FROM else 0.0
+    growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
+    return replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
 
 
 def _evenly(traits: np.ndarray) -> tuple[float, ...]:
