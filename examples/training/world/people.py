@@ -24,9 +24,9 @@ SHAVED = ("bald", "buzz")  # hair styles painted on the scalp
 HAIR_COLORS = {
     "black": (0.018, 0.014, 0.012), "dark": (0.045, 0.026, 0.016), "brown": (0.10, 0.055, 0.030),
     "light": (0.20, 0.115, 0.06), "blonde": (0.46, 0.31, 0.15), "ash": (0.33, 0.26, 0.18), "red": (0.17, 0.058, 0.025),
-    "grey": (0.36, 0.35, 0.34), "white": (0.52, 0.52, 0.51), "chestnut": (0.075, 0.034, 0.018),
+    "grey": (0.37, 0.345, 0.315), "white": (0.54, 0.52, 0.48), "chestnut": (0.075, 0.034, 0.018),
     "auburn": (0.11, 0.035, 0.018), "copper": (0.26, 0.085, 0.03), "strawberry": (0.40, 0.20, 0.09),
-    "platinum": (0.56, 0.46, 0.30), "steel": (0.20, 0.20, 0.21),
+    "platinum": (0.56, 0.46, 0.30), "steel": (0.21, 0.198, 0.183),
 }  # fmt: skip
 # Texture of each eye colour. Dark brown is the light brown one, tinted in the shader.
 EYE_TEXTURES = {
@@ -40,7 +40,7 @@ CAUCASIAN_EYES = {
 
 # Spread of the random local shapes, by the part of the face that a local change begins with.
 LOCAL_SPREAD = {
-    "eye": 0.55, "head": 0.85, "neck": 0.45, "forehead": 1.0, "eyebrows": 0.6, "ear": 1.0, "mouth": 1.1, "nose": 1.35,
+    "eye": 0.55, "head": 0.85, "neck": 0.45, "forehead": 1.0, "eyebrows": 0.6, "ear": 1.0, "mouth": 0.95, "nose": 1.35,
     "chin": 1.35, "cheek": 1.3,
 }  # fmt: skip
 # These deform beyond what people look like, or fight with the eyes and the mouth.
@@ -48,12 +48,17 @@ LOCAL_UNUSED = (
     "head-angle", "head-trans", "neck-trans", "neck-double", "nose-trans-out", "mouth-trans-out", "head-age",
     "head-fat", "forehead-nubian", "eye-push", "eye-trans-out", "mouth-angles", "mouth-scale-depth", "chin-prognathism",
 )  # fmt: skip
+# Added to the faces of women and of men: without it the random shapes bury what tells them apart.
 FEMALE_BIAS = {
-    "eye-scale-incr": 0.16, "nose-scale-horiz-incr": -0.15, "nose-volume-incr": -0.25, "chin-width-incr": -0.22,
-    "chin-bones-incr": -0.2, "chin-jaw-drop-incr": -0.15, "mouth-lowerlip-volume-incr": 0.22,
-    "mouth-upperlip-volume-incr": 0.25, "mouth-upperlip-height-incr": 0.12, "eyebrows-trans-up": 0.22,
-    "eyebrows-trans-forward": -0.3, "neck-scale-horiz-incr": -0.2, "cheek-bones-incr": 0.12,
-    "mouth-scale-horiz-incr": -0.08, "head-scale-horiz-incr": -0.05, "forehead-trans-forward": 0.1,
+    "eye-scale-incr": 0.43, "nose-scale-horiz-incr": -0.45, "nose-volume-incr": -0.68, "chin-width-incr": -0.61,
+    "chin-bones-incr": -0.58, "chin-jaw-drop-incr": -0.4, "mouth-lowerlip-volume-incr": 0.22,
+    "mouth-upperlip-volume-incr": 0.25, "mouth-upperlip-height-incr": 0.12, "eyebrows-trans-up": 0.61,
+    "eyebrows-trans-forward": -0.76, "eyebrows-angle-up": 0.22, "neck-scale-horiz-incr": -0.58, "cheek-bones-incr": 0.36,
+    "mouth-scale-horiz-incr": -0.18, "head-scale-horiz-incr": -0.11, "forehead-trans-forward": 0.18,
+}  # fmt: skip
+MALE_BIAS = {
+    "eyebrows-trans-up": -0.12, "eyebrows-trans-forward": 0.25, "chin-bones-incr": 0.3, "chin-width-incr": 0.25,
+    "chin-jaw-drop-incr": 0.2, "neck-scale-horiz-incr": 0.25, "nose-volume-incr": 0.15,
 }  # fmt: skip
 # Added to a child's face, fading out towards youth: large eyes and skull, small jaw and nose, round cheeks.
 CHILD_BIAS = {
@@ -65,7 +70,6 @@ CHILD_BIAS = {
     "mouth-scale-horiz-incr": -0.15, "mouth-laugh-lines-out": -0.20, "eyebrows-trans-forward": -0.35,
     "neck-scale-horiz-incr": -0.25, "neck-scale-depth-incr": -0.20, "head-scale-depth-incr": 0.10,
 }  # fmt: skip
-MALE_BIAS = {"eye-scale-incr": 0.06, "eyebrows-trans-up": 0.05}
 
 
 @dataclass(frozen=True)
@@ -136,20 +140,21 @@ def random_person(
     )
     lashes = str(rng.choice(EYELASHES)) if female else "eyelashes01"
     shirt_tint = float(rng.uniform(0.5, 1))
+    lip_amount = float(rng.choice([0, rng.uniform(0.15, 0.7), rng.uniform(0.15, 0.7)]))
     rng.integers(1 << 30)  # unused: seeds keep the people that they drew before
     glasses, glasses_color = _glasses(seed, years)
     return Person(
         seed, phenotype, local, skin, tone, hair, random_hair_shape(seed), hair_color, brows, brow_color,
-        brow_gain=1.5 - 0.6 * childlike(years),
+        brow_gain=(1.15 if female else 1.6) - 0.4 * childlike(years),
         eye=eyes, iris_brightness=iris_brightness,
         lash=lashes,
-        lash_gain=1.0 if female else 0.55,
+        lash_gain=1.5 if female else 0.45,
         clothes=clothes,
         shirt=shirt.astype(np.float32),
         shirt_tint=shirt_tint - 0.45 if "elegant" in clothes else shirt_tint,
         beard=beard,
         lip_color=(np.array([0.62, 0.10, 0.14]) * float(rng.uniform(0.6, 1.2))).astype(np.float32),
-        lip_amount=float(rng.choice([0, rng.uniform(0.1, 0.6)])) if female and years > 0.6 else 0.0,
+        lip_amount=lip_amount if female and years > 0.6 else 0.0,
         blush=float(rng.uniform(0, 0.5)),
         rest={
             "browInnerUp": float(rng.uniform(0.08, 0.24)) / BROW_RANGE["browInnerUp"],
@@ -248,20 +253,20 @@ def _hair_style(rng, female: bool, age: float, dark: float) -> str:
     if dark > 0.5:
         if female:
             return _choose(
-                rng, {"afro01": 2.5, "braid01": 1.3, "bob01": 1.5, "long01": 1.3, "ponytail01": 0.4, "buzz": 0.3}
+                rng, {"afro01": 1.0, "braid01": 1.8, "bob01": 1.5, "long01": 1.8, "ponytail01": 0.5, "buzz": 0.1}
             )
         return _choose(rng, {"afro01": 2, "short01": 1.5, "buzz": 2, "bald": 0.5, "short04": 1})
     if female:
         return _choose(
             rng,
             {
-                "bob01": 2.2,
-                "bob02": 2.2,
-                "braid01": 1.6,
-                "long01": 2.6,
-                "ponytail01": 0.5,
-                "short03": 0.8,
-                "short01": 0.15,
+                "bob01": 2.0,
+                "bob02": 2.0,
+                "braid01": 2.0,
+                "long01": 3.0,
+                "ponytail01": 0.7,
+                "short03": 0.5,
+                "short01": 0.05,
             },
         )
     bald = 0.25 + (age > 0.85)
@@ -269,7 +274,7 @@ def _hair_style(rng, female: bool, age: float, dark: float) -> str:
         rng,
         {
             "short01": 2.5, "short02": 2.5, "short03": 0.8, "short04": 2.5, "bald": bald, "buzz": 0.5,
-            "ponytail01": 0.15, "long01": 0.15,
+            "ponytail01": 0.1, "long01": 0.1,
         },
     )  # fmt: skip
 
