@@ -53,8 +53,9 @@ FEMALE_BIAS = {
     "eye-scale-incr": 0.43, "nose-scale-horiz-incr": -0.45, "nose-volume-incr": -0.68, "chin-width-incr": -0.61,
     "chin-bones-incr": -0.58, "chin-jaw-drop-incr": -0.4, "mouth-lowerlip-volume-incr": 0.22,
     "mouth-upperlip-volume-incr": 0.25, "mouth-upperlip-height-incr": 0.12, "eyebrows-trans-up": 0.61,
-    "eyebrows-trans-forward": -0.76, "eyebrows-angle-up": 0.22, "neck-scale-horiz-incr": -0.58, "cheek-bones-incr": 0.36,
-    "mouth-scale-horiz-incr": -0.18, "head-scale-horiz-incr": -0.11, "forehead-trans-forward": 0.18,
+    "eyebrows-trans-forward": -0.76, "eyebrows-angle-up": 0.22, "neck-scale-horiz-incr": -0.58,
+    "cheek-bones-incr": 0.36, "mouth-scale-horiz-incr": -0.18, "head-scale-horiz-incr": -0.11,
+    "forehead-trans-forward": 0.18,
 }  # fmt: skip
 MALE_BIAS = {
     "eyebrows-trans-up": -0.12, "eyebrows-trans-forward": 0.25, "chin-bones-incr": 0.3, "chin-width-incr": 0.25,
