@@ -42,7 +42,7 @@ LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
 CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
-"""Years up to which looks are those of children; the youngest age that is sampled for a voice that is no child's, so
+"""Years up to which clothes are those of children; the youngest age that is sampled for a voice that is no child's, so
 that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart from these
 an age changes no look: two clips of one voice are heard as people of different ages, and must not have other hair for
 that."""
@@ -176,13 +176,19 @@ class PeoplePrior(ModelMixin, ConfigMixin):
         return self.edit(identity if female else _bearded(identity, looks[BEARD]), wishes)
 
     def _fitting(self, gender: float, age: float, draws: _Draws) -> tuple[int, int]:
-        """Who of the table is taken for the looks, and who for the clothes."""
+        """Who of the table is taken for the looks, and who for the clothes. A child has the looks that it will have as
+        a grown-up, and a child's clothes."""
         factors = self.factors.float().cpu().numpy()
-        grown = factors[:, 1] > age_parameter(CHILD_UNTIL)
+        child = age <= CHILD_UNTIL
+        young = factors[:, 1] <= age_parameter(CHILD_UNTIL)
+        grown = ~young & (factors[:, 1] < NOT_GREY)
         bald = self.looks[:, LOOKS.index("hair")].cpu().numpy() == WORDS["hair"].index("bald")
-        fits = grown & (factors[:, 1] < NOT_GREY) if age > CHILD_UNTIL else ~grown & ~bald
-        unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2 + np.where(fits, 0, 1e3)
-        return int(np.argmax(draws.person - unlike)), int(np.argmax(draws.clothes - unlike))
+        unlike = ((factors[:, 0] - gender) / SEX_WIDTH) ** 2 / 2
+
+        def pick(noise: np.ndarray, fits: np.ndarray) -> int:
+            return int(np.argmax(noise - unlike - np.where(fits, 0, 1e3)))
+
+        return pick(draws.person, grown & ~(child & bald)), pick(draws.clothes, young if child else grown)
 
     def edit(self, identity: Identity, wishes: Wishes) -> Identity:
         """The same person with the wished looks; colours that belong to a word follow it."""

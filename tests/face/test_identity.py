@@ -122,6 +122,13 @@ def test_hair_turns_grey_with_age_and_children_look_like_children(cast):
     assert all(child.beard == "none" and child.hair != "bald" for child in children)
 
 
+def test_a_child_is_the_grown_up_when_young(cast):
+    for seed in range(12):
+        child, grown = (cast(WOMAN, seed, age=age) for age in (12, 30))
+        for look in ("hair", "hair_rgb", "eye_color", "skin_rgb", "ancestry", "gender"):
+            assert getattr(child, look) == getattr(grown, look)
+
+
 def test_no_seed_makes_a_child_of_a_grown_up_voice(cast):
     young = replace(WOMAN, age=19, age_spread=18)
     assert min(cast(young, seed).age for seed in range(40)) >= 17
