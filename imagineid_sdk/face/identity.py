@@ -61,6 +61,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
 HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
 """Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
+SHAVED = ("bald", "buzz cut")
+"""Words for hair that has no height, width or length to tell of."""
 TONE_WIDTH = 0.07
 """How near two colours are that both have a share in what is said of a third."""
 NUMBERS = 20
@@ -136,8 +138,14 @@ class Identity:
             shares["beard"] = _between(BEARDS, self.beard_growth)
         return shares
 
+    def _worn(self) -> tuple[float, ...]:
+        """``hair_shape`` as far as it shows: of a shaved head that is the hairline."""
+        if self.hair_shape is None or self.hair not in SHAVED:
+            return self.hair_shape or ()
+        return (0.0,) * (len(HAIR_SHAPE) - 1) + self.hair_shape[-1:]
+
     def _hair_shares(self) -> dict[str, dict[str, float]]:
-        figures = zip(HAIR_SHAPE, self.hair_shape or (), strict=False)
+        figures = zip(HAIR_SHAPE, self._worn(), strict=False)
         return {slot: _between(WORDS[slot], (figure + 1) / 2 * len(WORDS[slot]) - 0.5) for slot, figure in figures}
 
     def numbers(self) -> np.ndarray:
@@ -147,7 +155,7 @@ class Identity:
         values += [share * 2 - 1 for share in self.ancestry]
         values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
         growth = BEARDS.index(self.beard) if self.beard_growth is None else self.beard_growth
-        values += [growth - 1.0, *(self.hair_shape or (0.0,) * len(HAIR_SHAPE))]
+        values += [growth - 1.0, *(self._worn() or (0.0,) * len(HAIR_SHAPE))]
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -99,6 +99,13 @@ def test_what_lies_between_words_is_said_by_shares_of_both(cast):
         assert man.shares()[slot][word] >= 0.4, "the word is the one with the largest share"
 
 
+def test_of_a_shaved_head_only_the_hairline_is_told(cast):
+    long, shaved = (cast(WOMAN, 5, hair=cut) for cut in ("long", "buzz cut"))
+    assert long.hair_shape == shaved.hair_shape and max(np.abs(long.numbers()[-4:-1])) > 0.1
+    assert not shaved.numbers()[-4:-1].any() and shaved.numbers()[-1] == long.numbers()[-1]
+    assert shaved.words()["hair_length"] == cast(MAN, 9, hair="buzz cut").words()["hair_length"]
+
+
 def test_a_wished_beard_is_whole(cast):
     wished = cast(MAN, 5, beard="stubble")
     assert wished.beard_growth is None and wished.numbers()[15] == 0

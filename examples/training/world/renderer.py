@@ -30,6 +30,8 @@ BLEND = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderng
 SWEPT_HAIR = ("bob01", "bob02", "braid01", "short03")
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 BROW_LIFT = 0.004  # metres
+RED_AT_MOST, YELLOW_AT_MOST = (1.75, 2.4), (1.6, 1.95)
+"""Red to green and green to blue of a skin's texture, linear: of the lightest and of the darkest."""
 LASH_COLOR = np.array([0.012, 0.010, 0.010])
 
 
@@ -430,4 +432,14 @@ class Renderer:
 
 def _blend_skins(head: Head, person: Person) -> np.ndarray:
     blended = sum(head.assets.skin(name).astype(np.float32) * share for name, share in person.skin)
-    return np.clip(blended, 0, 255).astype(np.uint8)
+    dark = sum(share for name, share in person.skin if "darkskinned" in name)
+    return np.clip(blended * less_red(blended, dark), 0, 255).astype(np.uint8)
+
+
+def less_red(skin: np.ndarray, dark: float) -> np.ndarray:
+    """(3,) factor on a texture as displayed: some of MakeHuman's skins, the dark and the old ones most, are red like
+    copper (red to green 5 to 1 in linear light). RED_AT_MOST and YELLOW_AT_MOST bound the ratio of their medians."""
+    red, green, blue = (np.median(skin.reshape(-1, 3)[::16], axis=0) / 255) ** 2.2
+    redder = max(1.0, red / green / np.interp(dark, (0, 1), RED_AT_MOST))
+    yellower = max(1.0, green / blue / np.interp(dark, (0, 1), YELLOW_AT_MOST))
+    return np.array([redder**-0.5, redder**0.5, redder**0.5 * yellower]) ** (1 / 2.2)
