@@ -25,7 +25,7 @@ from examples.training.world.head import Head  # noqa: E402
 from examples.training.world.lighting import random_light, studio_light  # noqa: E402
 from examples.training.world.mouth_shade import shade_mouth  # noqa: E402
 from examples.training.world.people import childlike, random_person  # noqa: E402
-from examples.training.world.renderer import CLASSES, Renderer  # noqa: E402
+from examples.training.world.renderer import CLASSES, Renderer, less_red  # noqa: E402
 from examples.training.world.wrinkles import wrinkle_uniforms  # noqa: E402
 from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
 
@@ -51,6 +51,16 @@ def test_lower_teeth_lie_in_the_shade_and_the_face_stays_as_it_was():
     away[148:172, 108:148] = False
     assert np.array_equal(shaded[away], picture[away])
     assert shade_mouth(picture, np.zeros_like(mouth)) is picture
+
+
+def test_no_skin_is_red_like_copper():
+    def red_to_green(skin, dark):
+        red, green, _ = (skin * less_red(np.full((64, 3), skin, np.float32), dark) / 255) ** 2.2
+        return red / green
+
+    copper, brown = np.array([102, 49, 32.0]), np.array([100, 70, 54.0])
+    assert red_to_green(copper, 1.0) == pytest.approx(2.4) and red_to_green(copper, 0.0) < 2
+    assert np.allclose(less_red(np.full((64, 3), brown, np.float32), 1.0), 1)
 
 
 def test_hair_is_worn_in_many_ways_and_never_inside_the_skull():
