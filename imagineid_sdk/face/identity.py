@@ -140,9 +140,8 @@ class Identity:
 
     def _worn(self) -> tuple[float, ...]:
         """``hair_shape`` as far as it shows: of a shaved head that is the hairline."""
-        if self.hair_shape is None or self.hair not in SHAVED:
-            return self.hair_shape or ()
-        return (0.0,) * (len(HAIR_SHAPE) - 1) + self.hair_shape[-1:]
+        shape = self.hair_shape or ()
+        return (0.0, 0.0, 0.0, *shape[3:]) if shape and self.hair in SHAVED else shape
 
     def _hair_shares(self) -> dict[str, dict[str, float]]:
         figures = zip(HAIR_SHAPE, self._worn(), strict=False)

@@ -42,10 +42,10 @@ LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
 CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
-"""Years up to which clothes are those of children; the youngest age that is sampled for a voice that is no child's, so
-that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart from these
-an age changes no look: two clips of one voice are heard as people of different ages, and must not have other hair for
-that."""
+"""Years up to which clothes are a child's and nobody is bald; the youngest age that is sampled for a voice that is no
+child's, so that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart
+from these an age changes no look: two clips of one voice are heard as people of different ages, and must not have other
+hair for that."""
 MIDDLE_AGE, AGE_DOUBT = 35.0, 0.5
 """Years that a higher age is drawn towards, and by what share where nothing was heard of it."""
 NOT_GREY = 0.84
