@@ -37,7 +37,7 @@ def seconds_of(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def speech(seconds: float) -> np.ndarray:
     """The example clip, repeated to the wanted length."""
-    from imagineid_sdk.audio import load_audio
+    from imagineid_sdk.audio.clip import load_audio
 
     return np.resize(load_audio(EXAMPLE).samples, round(seconds * RATE))
 
@@ -66,7 +66,7 @@ def measure(seconds: float, threads: int, steps: int, precision: str, keep: str 
     row["load"], pipe = seconds_of(kind.from_pretrained)
     pipe.set_progress_bar_config(disable=True)
     if precision == "fp32":
-        from imagineid_sdk.imagining import imaginer
+        from imagineid_sdk.imagining import tiny as imaginer
 
         imaginer.bfloat16_pays = lambda device: False
     person = first_frames(pipe, row)
@@ -80,7 +80,7 @@ def measure(seconds: float, threads: int, steps: int, precision: str, keep: str 
 
 def first_frames(pipe: Any, row: dict[str, float]) -> Any:
     """Time from 0.4 s of sound to a frame: of a new person and of one that is known; the latter once more, warm."""
-    from imagineid_sdk.audio import load_audio
+    from imagineid_sdk.audio.clip import load_audio
 
     sound = load_audio(EXAMPLE).samples[RATE : RATE + round(0.4 * RATE)]
     with pipe.stream(seed=7, settle=0.3) as stream:
@@ -97,7 +97,7 @@ def by_stage(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, fl
     sound = speech(seconds)
     heard, _ = seconds_of(lambda: pipe.listen(sound))
     whole, out = seconds_of(lambda: pipe(sound, identity=person, fps=FPS, num_inference_steps=steps))
-    performance = pipe.performance(person, GenerateOptions(num_inference_steps=steps))
+    performance = pipe.renderer(person, GenerateOptions(num_inference_steps=steps))
     drawn, _ = seconds_of(lambda: [None for _ in performance.draw(out.motion)])
     made, _ = seconds_of(lambda: [None for _ in performance.frames(out.motion)])
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +123,7 @@ def fed_by_the_second(stream: Any, sound: np.ndarray) -> None:
 
 
 def passed_through(pipe: Any, person: Any, seconds: float, steps: int, keep: str | None) -> dict[str, float]:
-    from imagineid_sdk.audio_stream import SoundBlocks
+    from imagineid_sdk.audio.stream import SoundBlocks
 
     with tempfile.TemporaryDirectory() as folder:
         sound = SoundBlocks(RATE, 1, speech_blocks(seconds))

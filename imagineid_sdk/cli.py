@@ -27,7 +27,7 @@ from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
-    from imagineid_sdk.compositions import Composition
+    from imagineid_sdk.hub.recipes import Recipe
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def generate(options: argparse.Namespace) -> None:
-    from imagineid_sdk.face.identity import Identity
-    from imagineid_sdk.video import check_output_path
+    from imagineid_sdk.face.persona.identity import Identity
+    from imagineid_sdk.video.encoding import check_output_path
 
     to_pipe = options.output == "-"
     if not to_pipe:
@@ -88,7 +88,7 @@ def listen(options: argparse.Namespace) -> None:
 
 
 def faces(options: argparse.Namespace) -> None:
-    from imagineid_sdk.video import check_output_path, write_png
+    from imagineid_sdk.video.encoding import check_output_path, write_png
 
     check_output_path(options.output, ".png")
     audio = open_audio(options.audio)
@@ -99,9 +99,9 @@ def faces(options: argparse.Namespace) -> None:
 
 
 def info(options: argparse.Namespace) -> None:
-    from imagineid_sdk.compositions import Composition
+    from imagineid_sdk.hub.recipes import Recipe
 
-    print("\n".join(describe_composition(Composition.load(options.model))))
+    print("\n".join(describe_composition(Recipe.load(options.model))))
 
 
 # --- between the command line and the SDK -----------------------------------------------------------------------------
@@ -117,15 +117,15 @@ def load_pipeline(model: str | None) -> ImagineIDPipeline:
 
 def open_audio(name: str) -> Any:
     """The path, checked; or for "-" the content of standard input."""
-    from imagineid_sdk.audio import checked_path
+    from imagineid_sdk.audio.clip import checked_path
 
     return sys.stdin.buffer.read() if name == "-" else checked_path(name)
 
 
 def opened_sound(options: argparse.Namespace) -> AbstractContextManager[Any]:
     """The sound of a video, which is only passed through."""
-    from imagineid_sdk.audio import checked_path
-    from imagineid_sdk.audio_stream import open_pipe, open_sound
+    from imagineid_sdk.audio.clip import checked_path
+    from imagineid_sdk.audio.stream import open_pipe, open_sound
 
     if options.audio == "-":
         return open_pipe(sys.stdin.buffer, options.raw_rate)
@@ -171,7 +171,7 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
     ]
 
 
-def describe_composition(composition: Composition) -> list[str]:
+def describe_composition(composition: Recipe) -> list[str]:
     """A line or two for each role, and what all of it weighs."""
     lines = [f"{composition.name}: {composition.description}", ""]
     for role, source in composition.roles().items():

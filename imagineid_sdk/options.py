@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import OptionError
-from .face.people import Wishes
-from .imagining.backdrop import Backdrop
-from .listening.profile import EMOTIONS
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.persona.population import Overrides
+from imagineid_sdk.listening.profile import EMOTIONS
+from imagineid_sdk.video.backdrop import Backdrop
 
 ADAPTERS: tuple[Literal["semantic", "spatial", "blending", "temporal"], ...] = (
     "semantic", "spatial", "blending", "temporal",
@@ -28,7 +28,7 @@ class GenerateOptions(BaseModel):
             4.
         reference_steps: denoising steps of the one reference frame; None is 10, at full scale 25.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
-            sampled, see `Wishes`.
+            sampled, see `Overrides`.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
@@ -78,9 +78,9 @@ class GenerateOptions(BaseModel):
         if self.emotion is not None and self.emotion not in EMOTIONS:
             raise OptionError(f"emotion={self.emotion!r} is not known. Choose one of: {', '.join(EMOTIONS)}.")
 
-    def wishes(self) -> Wishes:
+    def wishes(self) -> Overrides:
         """The part about the person."""
-        return Wishes(**{name: getattr(self, name) for name in Wishes.__dataclass_fields__})
+        return Overrides(**{name: getattr(self, name) for name in Overrides.__dataclass_fields__})
 
     def manner(self) -> dict[str, Any]:
         """The part about motion, as `Animator` takes it."""

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from diffusers.utils import BaseOutput
 
-from . import __version__
-from .audio import AudioClip
-from .errors import OptionError
-from .face.identity import Identity
-from .face.motion import FaceMotion
-from .listening.profile import VoiceProfile
-from .video import write_mp4
+from imagineid_sdk import __version__
+from imagineid_sdk.audio.clip import AudioClip
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.listening.profile import VoiceProfile
+from imagineid_sdk.video.encoding import write_mp4
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ImagineIDOutput(BaseOutput):
         fps: frames per second.
         profile: what was heard (`VoiceProfile`).
         identity: who was imagined (`Identity`); keep it with ``identity.save(path)``.
-        motion: how the face moves (`FaceMotion`): 52 ARKit actions and the head pose of every frame.
+        motion: how the face moves (`FaceMotion`): 52 ARKit blendshapes and the head pose of every frame.
         audio: the caller's sound (`AudioClip`).
     """
 

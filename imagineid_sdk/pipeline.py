@@ -18,33 +18,40 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import is_accelerate_available
 
-from .audio import AudioClip, load_audio
-from .audio_stream import open_sound
-from .components import COMPONENTS, IMAGINING, LISTENING_AND_FACE, embedded_components
-from .compositions import is_composition
-from .download import HubOptions
-from .errors import OptionError
-from .face.head import ParametricHead
-from .face.identity import Identity
-from .face.motion import animate
-from .face.people import Heard, PeoplePrior
-from .hub import align, check_folder, embedded_model, fetch_model, resolve, typed_load_errors
-from .imagining.full.imaginer import FullImaginer
-from .imagining.full.loading import load_composition
-from .imagining.imaginer import Imaginer
-from .imagining.lanes import Lanes
-from .listening.content import ContentEncoder
-from .listening.emotion import EmotionEncoder
-from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
-from .listening.identity import Identity as VoiceIdentity
-from .listening.listener import Listener
-from .listening.profile import VoiceProfile
-from .listening.speech_encoder import SpeechEncoder
-from .listening.stream import FILE, LIVE, live
-from .options import GenerateOptions
-from .output import ImaginedFace, ImagineIDOutput, provenance
-from .performance import Performance
-from .streaming import Cast, FaceStream, film, followed
+from imagineid_sdk.audio.clip import AudioClip, load_audio
+from imagineid_sdk.audio.stream import open_sound
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.animation.motion import animate
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.population import PopulationPrior, VoiceAttributes
+from imagineid_sdk.hub.download import HubOptions
+from imagineid_sdk.hub.recipes import is_recipe
+from imagineid_sdk.hub.sources import (
+    align,
+    check_folder,
+    embedded_components,
+    embedded_model,
+    fetch_model,
+    resolve,
+    typed_load_errors,
+)
+from imagineid_sdk.imagining.frames import FrameRenderer
+from imagineid_sdk.imagining.sd15.backend import SD15Backend
+from imagineid_sdk.imagining.sd15.loading import load_recipe
+from imagineid_sdk.imagining.tiny import TinyBackend
+from imagineid_sdk.imagining.workers import Workers
+from imagineid_sdk.listening.content import ContentEncoder
+from imagineid_sdk.listening.emotion import EmotionEncoder
+from imagineid_sdk.listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder, SpeakerIdentity
+from imagineid_sdk.listening.listener import Listener
+from imagineid_sdk.listening.profile import VoiceProfile
+from imagineid_sdk.listening.speech_encoder import SpeechEncoder
+from imagineid_sdk.listening.stream import FILE, LIVE, live
+from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
+from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, provenance
+from imagineid_sdk.streaming import Cast, FaceStream, film, followed
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -54,8 +61,15 @@ class ImagineIDPipeline(DiffusionPipeline):
     ``set_progress_bar_config`` behave as there.
     """
 
-    model_cpu_offload_seq = "speech_encoder->words->text_encoder->spatial_adapter->denoiser->autoencoder"
-    _optional_components = ["words", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer", "scheduler"]
+    model_cpu_offload_seq = "speech_encoder->attribute_embedder->text_encoder->spatial_adapter->denoiser->autoencoder"
+    _optional_components = [
+        "attribute_embedder",
+        "semantic_adapter",
+        "blending_adapter",
+        "text_encoder",
+        "tokenizer",
+        "scheduler",
+    ]
 
     def __init__(
         self,
@@ -64,25 +78,26 @@ class ImagineIDPipeline(DiffusionPipeline):
         content_encoder: ContentEncoder,
         emotion_encoder: EmotionEncoder,
         head: ParametricHead,
-        people: PeoplePrior,
+        population: PopulationPrior,
         autoencoder: Any,
         denoiser: Any,
         spatial_adapter: Any,
-        words: Any = None,
+        attribute_embedder: Any = None,
         semantic_adapter: Any = None,
         blending_adapter: Any = None,
         text_encoder: Any = None,
         tokenizer: Any = None,
         scheduler: Any = None,
     ) -> None:
-        """``words``, ``semantic_adapter`` and ``blending_adapter`` are our own base's, ``text_encoder``, ``tokenizer``
-        and ``scheduler`` Stable Diffusion's; a pipeline has the ones or the others."""
+        """``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` are our own base's, ``text_encoder``,
+        ``tokenizer`` and ``scheduler`` Stable Diffusion's; a pipeline has the ones or the others."""
         super().__init__()
-        self._lanes: Lanes | None = None
+        self._lanes: Workers | None = None
         self.register_modules(
             speech_encoder=speech_encoder, identity_encoder=identity_encoder, content_encoder=content_encoder,
-            emotion_encoder=emotion_encoder, head=head, people=people, autoencoder=autoencoder, denoiser=denoiser,
-            spatial_adapter=spatial_adapter, words=words, semantic_adapter=semantic_adapter,
+            emotion_encoder=emotion_encoder, head=head, population=population, autoencoder=autoencoder,
+            denoiser=denoiser, spatial_adapter=spatial_adapter, attribute_embedder=attribute_embedder,
+            semantic_adapter=semantic_adapter,
             blending_adapter=blending_adapter, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler,
         )  # fmt: skip
         for module in (autoencoder, denoiser, spatial_adapter, blending_adapter):
@@ -106,12 +121,12 @@ class ImagineIDPipeline(DiffusionPipeline):
             WeightsError: its files are damaged, incomplete, or pickles.
         """
         hub = HubOptions.take(options)
-        from .face import rasterizer
+        from imagineid_sdk.face.mesh import rasterizer
 
         rasterizer.load()
-        if is_composition(model):
+        if is_recipe(model):
             dtype = options.pop("dtype", None)
-            return cls(**embedded_components(LISTENING_AND_FACE), **load_composition(str(model), hub, dtype, options))
+            return cls(**embedded_components(LISTENING_AND_FACE), **load_recipe(str(model), hub, dtype, options))
         folder = resolve(model)
         if folder == embedded_model() and not options:
             return cls(**embedded_components(COMPONENTS))
@@ -145,8 +160,8 @@ class ImagineIDPipeline(DiffusionPipeline):
             raise OptionError(f"num_faces={num_faces} is out of range. Ask for 1 or more.")
         heard, faces = self._heard_in(self.listen(audio), options), []
         for index in self.progress_bar(range(num_faces)):
-            identity = self.people.cast(self.head, heard, options.wishes(), seed + index)
-            scene = self.performance(identity, options)
+            identity = self.population.sample(self.head, heard, options.wishes(), seed + index)
+            scene = self.renderer(identity, options)
             faces.append(ImaginedFace(scene.portrait(), scene.identity))
         return faces
 
@@ -185,7 +200,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
         clip = spoken if isinstance(spoken, AudioClip) else load_audio(spoken, settings.sampling_rate)
         profile = self._combine(self.listen(clip), identity_from, emotion_from, settings)
-        scene = self.performance(self._person(identity, profile, settings), settings)
+        scene = self.renderer(self._person(identity, profile, settings), settings)
         total = max(1, round(clip.duration * settings.fps))
         motion = animate(profile, num_frames=total, seed=scene.identity.seed, **settings.manner())
         with self.progress_bar(total=total) as bar:
@@ -235,7 +250,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             with self.progress_bar(total=float("inf")) as bar:  # nobody knows
                 return film(stream, sound, target, provenance, bar, callback)
 
-    def performance(self, identity: Identity, settings: GenerateOptions | None = None) -> Performance:
+    def renderer(self, identity: Identity, settings: GenerateOptions | None = None) -> FrameRenderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
 
         The face is imagined first if ``identity`` has none; ``performance.identity`` has it.
@@ -243,8 +258,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         settings = settings or GenerateOptions()
         imaginer = self._imaginer(settings)
         if self._lanes is None or not self._lanes.fit(imaginer.lanes):
-            self._lanes = Lanes(imaginer.lanes)
-        return Performance(self.head, imaginer, identity, settings, self._lanes)
+            self._lanes = Workers(imaginer.lanes)
+        return FrameRenderer(self.head, imaginer, identity, settings, self._lanes)
 
     # --- the steps between --------------------------------------------------------------------------------------------
 
@@ -261,7 +276,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         if emotion_from is not None:
             mood = self.listen(emotion_from, sampling_rate=settings.sampling_rate).emotion
             # The other clip has its own length: its overall mood counts, not its course.
-            course = np.tile(mood.probabilities * mood.intensity, (len(profile.content.actions), 1))
+            course = np.tile(mood.probabilities * mood.intensity, (len(profile.content.blendshapes), 1))
             profile = replace(profile, emotion=replace(mood, track=course.astype(np.float32)))
         return profile
 
@@ -270,37 +285,39 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def _cast_for(self, identity: Any, settings: GenerateOptions) -> Cast:
         """How a stream gets its person: at once where one was given, else once the voice is known."""
-        known = None if identity is None else self.performance(self._person(identity, None, settings), settings)
-        return Cast(known, lambda voice: self.performance(self._person(None, voice, settings), settings))
+        known = None if identity is None else self.renderer(self._person(identity, None, settings), settings)
+        return Cast(known, lambda voice: self.renderer(self._person(None, voice, settings), settings))
 
-    def _person(self, identity: Any, voice: VoiceProfile | VoiceIdentity | None, settings: GenerateOptions) -> Identity:
+    def _person(
+        self, identity: Any, voice: VoiceProfile | SpeakerIdentity | None, settings: GenerateOptions
+    ) -> Identity:
         """Whom the frames show; their face may still have to be imagined."""
         if identity is None:
             assert voice is not None
             seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-            return self.people.cast(self.head, self._heard_in(voice, settings), settings.wishes(), seed)
+            return self.population.sample(self.head, self._heard_in(voice, settings), settings.wishes(), seed)
         given = identity if isinstance(identity, Identity) else Identity.load(identity)
-        edited = self.people.edit(given, settings.wishes())
+        edited = self.population.edit(given, settings.wishes())
         return edited if edited is given else edited.without_face()
 
-    def _heard_in(self, profile: VoiceProfile | VoiceIdentity, settings: GenerateOptions) -> Heard:
+    def _heard_in(self, profile: VoiceProfile | SpeakerIdentity, settings: GenerateOptions) -> VoiceAttributes:
         """What casting needs of a voice, rounded: the last bits depend on where tensors lie in memory."""
         if settings.attributes == "neutral":
             profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
-        own_way = self.identity_encoder.own_way(profile.embedding).astype(np.float64)
-        return Heard(
+        speaker_direction = self.identity_encoder.speaker_direction(profile.embedding).astype(np.float64)
+        return VoiceAttributes(
             gender=round(profile.gender.value, 3), age=round(profile.age.value, 2),
             age_spread=round(profile.age.spread, 2), build=round(profile.build.value, 3),
-            build_spread=round(profile.build.spread, 3), voice=np.round(own_way, 4),
+            build_spread=round(profile.build.spread, 3), voice=np.round(speaker_direction, 4),
         )  # fmt: skip
 
-    def _imaginer(self, settings: GenerateOptions) -> Imaginer | FullImaginer:
+    def _imaginer(self, settings: GenerateOptions) -> TinyBackend | SD15Backend:
         if self.scheduler is None:
-            return Imaginer(
-                self.autoencoder, self.denoiser, self.words, self.semantic_adapter, self.spatial_adapter,
+            return TinyBackend(
+                self.autoencoder, self.denoiser, self.attribute_embedder, self.semantic_adapter, self.spatial_adapter,
                 self.blending_adapter, settings.adapters,
             ).for_many_frames()  # fmt: skip
-        return FullImaginer(
+        return SD15Backend(
             self.autoencoder, self.denoiser, self.spatial_adapter, self.text_encoder, self.tokenizer, self.scheduler,
             settings.adapters, self._execution_device, settings.background,
         )  # fmt: skip

@@ -7,7 +7,7 @@
         for frame in stream.finish():
             show(frame)
 
-listening/stream.py hears a stretch at a time, face/motion.py goes on moving from where it was, performance.py draws.
+listening/stream.py hears a segment at a time, face/motion.py goes on moving from where it was, performance.py draws.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import IO, Any
 
 import numpy as np
 
-from .audio import MINIMUM_DURATION, SAMPLE_RATE, check_rate
-from .audio_stream import Resampler, SoundBlocks, pcm_from_chunk
-from .errors import AudioError, GenerationCancelled, OptionError
-from .face.identity import Identity
-from .face.motion import Animator, FaceMotion
-from .listening.identity import Identity as VoiceIdentity
-from .listening.listener import Listener
-from .listening.profile import TRACK_RATE, HeardStretch
-from .listening.stream import ListeningStream, Pace
-from .options import GenerateOptions
-from .performance import Performance
-from .video import Recording
+from imagineid_sdk.audio.clip import MINIMUM_DURATION, SAMPLE_RATE, check_rate
+from imagineid_sdk.audio.stream import Resampler, SoundBlocks, pcm_from_chunk
+from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError
+from imagineid_sdk.face.animation.motion import Animator, FaceMotion
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.frames import FrameRenderer
+from imagineid_sdk.listening.identity import SpeakerIdentity
+from imagineid_sdk.listening.listener import Listener
+from imagineid_sdk.listening.profile import TRACK_RATE, Segment
+from imagineid_sdk.listening.stream import Latency, ListeningStream
+from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.video.encoding import Recording
 
 
 @dataclass(frozen=True)
 class Cast:
     """Who is shown: somebody who is known already, or whoever a voice is imagined to belong to."""
 
-    known: Performance | None
-    imagine: Callable[[VoiceIdentity], Performance]
+    known: FrameRenderer | None
+    imagine: Callable[[SpeakerIdentity], FrameRenderer]
 
 
 class FaceStream:
@@ -57,7 +57,7 @@ class FaceStream:
     """
 
     def __init__(
-        self, cast: Cast, listener: Listener, options: GenerateOptions, pace: Pace, settle: float = 0.0
+        self, cast: Cast, listener: Listener, options: GenerateOptions, pace: Latency, settle: float = 0.0
     ) -> None:
         if options.output_type != "uint8":
             raise OptionError(f"output_type={options.output_type!r} can't be streamed. A stream gives uint8 frames.")
@@ -70,9 +70,9 @@ class FaceStream:
         check_rate(self._rate, None)
         self._resampler, self._fed, self._over = Resampler(self._rate), 0, False
         self._listening = ListeningStream(listener, pace)
-        self._waiting: list[HeardStretch] = []
+        self._waiting: list[Segment] = []
         self._coming: Iterator[np.ndarray] = iter(())
-        self._performance: Performance | None = None
+        self._performance: FrameRenderer | None = None
         self._animator: Animator | None = None
         self._motions: list[FaceMotion] = []
         self._shown = 0
@@ -111,7 +111,7 @@ class FaceStream:
         mono = pcm_from_chunk(chunk)
         self._fed += len(mono)
         self._listening.feed(self._resampler.feed(mono))
-        return self._frames(self._listening.stretches())
+        return self._frames(self._listening.segments())
 
     def finish(self) -> Iterator[np.ndarray]:
         """The frames that are left when no more sound comes: ``round(seconds * fps)`` in all."""
@@ -121,13 +121,13 @@ class FaceStream:
         self._listening.feed(self._resampler.finish())
         return self._frames(self._listening.finish())
 
-    def _frames(self, stretches: Iterator[HeardStretch]) -> Iterator[np.ndarray]:
+    def _frames(self, segments: Iterator[Segment]) -> Iterator[np.ndarray]:
         # Frames that nobody asked for the last time come first; "yield from" would lose them with their asker.
         for frame in self._coming:  # noqa: UP028
             yield frame
-        for stretch in stretches:
-            self._waiting.append(stretch)
-            if self._performance is None and self._may_settle(stretch):
+        for segment in segments:
+            self._waiting.append(segment)
+            if self._performance is None and self._may_settle(segment):
                 self._performance = self._cast.known or self._cast.imagine(self._listening.who)
                 self._animator = Animator(seed=self._performance.identity.seed, **self._options.manner())
             if self._performance is None:
@@ -135,7 +135,7 @@ class FaceStream:
             while self._waiting:
                 self._move(self._waiting.pop(0))
             # The first frame as soon as it can be, the others as many together as keep the lanes busy.
-            if not self._shown or self._undrawn >= self._performance.at_once:
+            if not self._shown or self._undrawn >= self._performance.batch_size:
                 self._coming = self._draw(self._performance)
                 for frame in self._coming:  # noqa: UP028
                     yield frame
@@ -144,25 +144,25 @@ class FaceStream:
             for frame in self._coming:  # noqa: UP028
                 yield frame
 
-    def _may_settle(self, stretch: HeardStretch) -> bool:
+    def _may_settle(self, segment: Segment) -> bool:
         clear = self._listening.who.gender.heard
-        late = stretch.first + len(stretch.content.actions) >= self._settle * TRACK_RATE
-        return self._cast.known is not None or clear or late or stretch.complete
+        late = segment.first + len(segment.content.blendshapes) >= self._settle * TRACK_RATE
+        return self._cast.known is not None or clear or late or segment.complete
 
-    def _move(self, stretch: HeardStretch) -> None:
+    def _move(self, segment: Segment) -> None:
         assert self._animator is not None
         # A frame is certain once its own moment, (k + 0.5) / fps, is.
-        count = int(stretch.settled / TRACK_RATE * self.fps + 0.5)
-        if stretch.complete:
+        count = int(segment.final / TRACK_RATE * self.fps + 0.5)
+        if segment.complete:
             count = max(1, round(self._fed / self._rate * self.fps))
         if count > self._animator.frames_made:
-            self._motions.append(self._animator.advance(stretch, count - self._animator.frames_made))
+            self._motions.append(self._animator.advance(segment, count - self._animator.frames_made))
 
     @property
     def _undrawn(self) -> int:
-        return sum(len(motion.actions) for motion in self._motions)
+        return sum(len(motion.blendshapes) for motion in self._motions)
 
-    def _draw(self, performance: Performance) -> Iterator[np.ndarray]:
+    def _draw(self, performance: FrameRenderer) -> Iterator[np.ndarray]:
         if not self._motions:
             return
         motion = FaceMotion.joined(self._motions)

@@ -21,7 +21,7 @@ def talk(pipeline, hello):
 def test_there_is_a_frame_for_every_moment_of_the_sound(talk):
     assert talk.frames.dtype == np.uint8
     assert talk.frames.shape == (round(talk.audio.duration * 25), 256, 256, 3)
-    assert len(talk.motion.actions) == len(talk.frames) and talk.fps == 25
+    assert len(talk.motion.blendshapes) == len(talk.frames) and talk.fps == 25
 
 
 def test_the_same_seed_gives_the_same_video(pipeline, hello, talk):

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from imagineid_sdk import cli
-from imagineid_sdk.audio import load_audio
+from imagineid_sdk.audio.clip import load_audio
 from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, VideoError
 
 RATE = 16_000
@@ -45,9 +45,9 @@ def test_streamed_frames_are_those_of_the_whole_clip(pipeline, speech, whole):
 def test_the_size_of_the_pieces_changes_nothing_but_rounding(pipeline, speech, whole):
     short = speech[:9600]
     tiny, _ = streamed(pipeline, short, 160, whole.identity)
-    at_once, _ = streamed(pipeline, short, len(short), whole.identity)
+    batch_size, _ = streamed(pipeline, short, len(short), whole.identity)
     # The pieces decide how many frames go through the networks together, and so how sums are rounded, in bfloat16.
-    apart = np.abs(tiny.astype(int) - at_once)
+    apart = np.abs(tiny.astype(int) - batch_size)
     assert apart.mean() < 0.05 and (apart > 1).mean() < 1e-4
 
 
@@ -170,7 +170,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_empty_sound_is_no_video(pipeline, tmp_path):
-    from imagineid_sdk.audio_stream import open_pipe
+    from imagineid_sdk.audio.stream import open_pipe
 
     with open_pipe(io.BytesIO(b""), raw_rate=RATE) as sound, pytest.raises(AudioError, match="empty"):
         pipeline.write_mp4(sound, tmp_path / "a.mp4")

@@ -26,9 +26,9 @@ from examples.training.people_dataset import Person, people
 from examples.training.reduce_head import Reduction, codes_of
 from examples.training.world.assets import Assets
 from examples.training.world.head import Head
-from imagineid_sdk.face.geometry import LIPS, SKIN
-from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.imagining.full.curves import CURVES, DATA, POINTS, CurvePoints, Facing, Mixture, vertex_places
+from imagineid_sdk.face.mesh.geometry_maps import LIPS, SKIN
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.imagining.sd15.curves import CURVES, DATA, POINTS, CurvePoints, Facing, Mixture, vertex_places
 
 NAMES = ("oval", "left eye", "left brow", "right eye", "right brow", "lips")
 GROUPS = {name: sorted({p for chain in chains for p in chain}) for name, (_, chains) in zip(NAMES, CURVES, strict=True)}

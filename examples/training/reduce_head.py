@@ -18,9 +18,9 @@ from examples.training.people_dataset import Person, people
 from examples.training.world.assets import Assets
 from examples.training.world.body import eyeball, part_scale
 from examples.training.world.head import Head
-from imagineid_sdk.face import geometry
-from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.face.head import BLOCK, EXTRAS, ParametricHead, metres
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
+from imagineid_sdk.face.mesh import geometry_maps as geometry
+from imagineid_sdk.face.mesh.head import BLOCK, EXTRAS, ParametricHead, metres
 
 IDENTITY_CODES = 96
 VISIBLE_BELOW_MOUTH = 0.24
@@ -32,8 +32,8 @@ EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
 
 
 def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
-    """What ``ParametricHead.mean_code`` takes; ``imagineid_sdk.face.identity`` computes the same from an Identity."""
-    from imagineid_sdk.face.identity import phenotype_features as features
+    """What ``ParametricHead.mean_code`` takes; ``face.persona.identity`` computes the same from an `Identity`."""
+    from imagineid_sdk.face.persona.identity import phenotype_features as features
 
     total = phenotype["african"] + phenotype["asian"] + phenotype["caucasian"]
     ancestry = [phenotype[name] / total for name in ("african", "asian", "caucasian")]
@@ -87,7 +87,7 @@ class Reduction:
         """Everything that is linear in the identity code, as one vector."""
         stored = person.parameters
         scales = stored["scale"]
-        chosen = [scales[ARKIT_ACTIONS.index(name)] for name in SCALE_EXAMPLES]
+        chosen = [scales[ARKIT_BLENDSHAPES.index(name)] for name in SCALE_EXAMPLES]
         camera = [*(stored["cen"] - self.origin)[1:], stored["side"], stored["D"]]
         eyes, joints = stored["ec"] - self.origin, stored["hb"] - self.origin
         extras = np.concatenate([eyes.ravel(), [stored["er"]], joints.ravel(), chosen, camera])
@@ -138,7 +138,7 @@ def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in metres -> int8, and the scale of each block in millimetres, for ``imagineid_sdk.face.head.metres``."""
+    """Rows in metres -> int8, and the scale of each block in millimetres, for ``face.mesh.head.metres``."""
     stored, scale = pack(torch.from_numpy(np.asarray(rows, np.float64) * 1000), BLOCK)
     return stored.numpy(), scale.numpy()
 
@@ -171,10 +171,11 @@ def build(base: Head, reduction: Reduction, folder: Path) -> ParametricHead:
         [base.skinning[reduction.skin_vertices]]
         + [np.tile(np.eye(5)[4], (fitted.placement.shape[0], 1)) for fitted in reduction.fitted]
     )
-    actions = np.stack([reduction.vertices(base.action_shapes[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
+    shapes = base.action_shapes[: len(ARKIT_BLENDSHAPES)]
+    actions = np.stack([reduction.vertices(shape, offsets=False) for shape in shapes])
     tables = fitted | {
-        "action_basis": actions.reshape(len(ARKIT_ACTIONS), -1),
-        "action_scale_index": np.array([scale_index(name) for name in ARKIT_ACTIONS]),
+        "action_basis": actions.reshape(len(ARKIT_BLENDSHAPES), -1),
+        "action_scale_index": np.array([scale_index(name) for name in ARKIT_BLENDSHAPES]),
         "joint_weights": joint_weights,
         "eye_directions": reduction.eye_directions,
         "triangles": reduction.triangles.astype(np.int32),

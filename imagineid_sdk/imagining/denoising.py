@@ -11,16 +11,16 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..face.identity import Identity
-from .blending import LatentBlend
-from .spatial import Residuals
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.adapters.blending import LatentBlend
+from imagineid_sdk.imagining.adapters.spatial import Residuals
 
 TIMESTEPS = 1000
 
 
 def describe_person(identity: Identity) -> torch.Tensor:
-    """What the semantic adapter reads, ``(codes + NUMBERS,)`` float32."""
-    return torch.cat([torch.from_numpy(identity.code).float(), torch.from_numpy(identity.numbers())])
+    """What the semantic adapter reads, ``(codes + VECTOR_SIZE,)`` float32."""
+    return torch.cat([torch.from_numpy(identity.code).float(), torch.from_numpy(identity.to_vector())])
 
 
 def add_residuals(first: Residuals | None, second: Residuals | None) -> Residuals | None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid_sdk.listening import articulation, content
+from imagineid_sdk.listening import coarticulation, content
 from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
 from imagineid_sdk.listening.emotion import EmotionEncoder, clip_balance, emotion_inputs, hear_emotion
 from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     HEAD_SHAPE_SIZE,
-    MOUTH_ACTIONS,
+    MOUTH_BLENDSHAPES,
     ContentTrack,
     ProsodyTrack,
     VoiceProfile,
@@ -26,7 +26,7 @@ from imagineid_sdk.listening.speech_encoder import SpeechEncoder, num_features
 from imagineid_sdk.listening.visemes import VISEMES
 
 if TYPE_CHECKING:
-    from imagineid_sdk.audio import AudioClip
+    from imagineid_sdk.audio.clip import AudioClip
 
 _BLOCK = 2400  # features at once: 48 s, six windows of the speech encoder
 _SILENCE = VISEMES.index("SIL")
@@ -79,19 +79,19 @@ class Listener:
     def _hear_content(
         self, samples: np.ndarray, prosody: ProsodyTrack, embedding: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Viseme probabilities (frames, 16) and mouth actions (frames, actions)."""
+        """Viseme probabilities (frames, 16) and mouth blendshapes (frames, blendshapes)."""
         frames = num_features(len(samples))
         visemes = np.empty((frames, len(VISEMES)), np.float32)
-        mouth = np.empty((frames, len(MOUTH_ACTIONS)), np.float32)
+        mouth = np.empty((frames, len(MOUTH_BLENDSHAPES)), np.float32)
         usual = usual_loudness(prosody.speech, prosody.loudness)
-        margin = content.CONTEXT + articulation.CONTEXT
+        margin = content.CONTEXT + coarticulation.CONTEXT
         for begin in range(0, frames, _BLOCK):
             end = min(begin + _BLOCK, frames)
             first, last = max(0, begin - margin), min(frames, end + margin)
             features = self.speech_encoder.encode(samples, first, last)
             heard, raw = hear_visemes(self.content_encoder, features, embedding)
             part = slice(first, last)
-            moved = articulation.articulate(heard, raw, prosody.speech[part], prosody.loudness[part], usual)
+            moved = coarticulation.articulate(heard, raw, prosody.speech[part], prosody.loudness[part], usual)
             inside = slice(begin - first, end - first)
             visemes[begin:end], mouth[begin:end] = heard[inside], moved[inside]
         return visemes, mouth
@@ -105,5 +105,5 @@ def usual_loudness(speech: np.ndarray, loudness: np.ndarray) -> float:
 
 def only_words(speech: np.ndarray, visemes: np.ndarray) -> np.ndarray:
     """Voice activity (frames,) where the sound stands out AND the words are there: music and knocks are no speech."""
-    gate = articulation.speaking_gate(visemes[:, _SILENCE], speech)
+    gate = coarticulation.speaking_gate(visemes[:, _SILENCE], speech)
     return np.minimum(speech, gate).astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 TRACK_RATE = 50
 """Samples a second of every track."""
 
-MOUTH_ACTIONS: tuple[str, ...] = (
+MOUTH_BLENDSHAPES: tuple[str, ...] = (
     "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight",
     "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight",
     "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight",
@@ -22,7 +22,7 @@ MOUTH_ACTIONS: tuple[str, ...] = (
     "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
     "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "tongueOut",
 )  # fmt: skip
-"""The jaw, mouth, tongue and cheek-puff part of ARKit's 52 actions, in the order of `face.actions.ARKIT_ACTIONS`."""
+"""Jaw, mouth, tongue and cheek puff of ARKit's 52 blendshapes, in the order of `face.blendshapes.ARKIT_BLENDSHAPES`."""
 
 EMOTIONS: tuple[str, ...] = (
     "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contemptuous",
@@ -47,9 +47,9 @@ class Attribute:
 
 @dataclass(frozen=True)
 class ContentTrack:
-    """Mouth actions that say the words. `actions`: float32, shape (frames, len(MOUTH_ACTIONS)), range [0, 1]."""
+    """Mouth shapes that say the words. `blendshapes`: float32, shape (frames, len(MOUTH_BLENDSHAPES)), range [0, 1]."""
 
-    actions: np.ndarray
+    blendshapes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ class ProsodyTrack:
 
 
 @dataclass(frozen=True)
-class HeardStretch:
+class Segment:
     """Part of what is heard in a sound, which may go on.
 
-    `first`: number of the first entry of its tracks on the tracks of the whole sound. `settled`: number up to which
+    `first`: number of the first entry of its tracks on the tracks of the whole sound. `final`: number up to which
     (not included) they are final; what follows is heard of the look-ahead and may still change. `complete`: whether the
     sound ends with it.
     """
 
     first: int
-    settled: int
+    final: int
     content: ContentTrack
     emotion: EmotionTrack
     prosody: ProsodyTrack

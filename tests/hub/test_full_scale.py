@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from imagineid_sdk import ImagineIDPipeline
-from imagineid_sdk.compositions import Composition
 from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, OptionError, WeightsError
+from imagineid_sdk.hub.recipes import Recipe
 from tests.hub.conftest import turn_towards
 from tests.hub.loopback import LoopbackHub
 
@@ -71,9 +71,7 @@ def make_sound():
 
 def test_only_what_is_needed_was_downloaded(full, twins):
     fetched = {request.split("/resolve/")[1].split("/", 1)[1] for request in twins.requests if "/resolve/" in request}
-    wanted = {
-        f"{s.subfolder}/{name}".lstrip("/") for s in Composition.load("sd15").roles().values() for name in s.files
-    }
+    wanted = {f"{s.subfolder}/{name}".lstrip("/") for s in Recipe.load("sd15").roles().values() for name in s.files}
     assert fetched == wanted
 
 
@@ -137,7 +135,7 @@ def test_a_saved_pipeline_has_the_same_weights_and_makes_bit_identical_frames(fu
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(saved, monkeypatch):
-    monkeypatch.setattr("imagineid_sdk.hub.find_spec", lambda name: None)
+    monkeypatch.setattr("imagineid_sdk.hub.sources.find_spec", lambda name: None)
     for model in ("sd15", saved):
         with pytest.raises(MissingExtraError, match=r"pip install 'imagineid-sdk\[sd15\]'"):
             ImagineIDPipeline.from_pretrained(model)

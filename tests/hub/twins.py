@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, ControlNetModel, EulerDiscreteScheduler, MotionAdapter, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from imagineid_sdk.compositions import Composition
+from imagineid_sdk.hub.recipes import Recipe
 from tests.hub.loopback import LoopbackHub, folder_files
 
 WIDTH = 32  # of the text encoder
@@ -21,7 +21,7 @@ DOWN = ("CrossAttnDownBlock2D", "DownBlock2D")
 def publish_twins(hub: LoopbackHub, folder: Path) -> None:
     """Put a twin of every repository of the sd15 composition on the Hub, pickles and other ballast included."""
     torch.manual_seed(0)
-    base, sources = folder / "base", Composition.load("sd15")
+    base, sources = folder / "base", Recipe.load("sd15")
     make_base(base)
     ballast = {"safety_checker/model.safetensors": b"1.2 GB", "unet/diffusion_pytorch_model.bin": b"pickle"}
     hub.publish(sources.denoiser.repo, folder_files(base) | ballast)

@@ -27,7 +27,7 @@ from examples.training.world.mouth_shade import shade_mouth  # noqa: E402
 from examples.training.world.people import childlike, random_person  # noqa: E402
 from examples.training.world.renderer import CLASSES, Renderer, less_red  # noqa: E402
 from examples.training.world.wrinkles import wrinkle_uniforms  # noqa: E402
-from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES  # noqa: E402
 
 EYES = np.array([[0.032, 0.735, 0.115], [-0.032, 0.735, 0.115]])
 
@@ -35,8 +35,8 @@ EYES = np.array([[0.032, 0.735, 0.115], [-0.032, 0.735, 0.115]])
 class Actions:
     """The part of a head that expressions need."""
 
-    actions = list(ARKIT_ACTIONS)
-    action_index = {name: index for index, name in enumerate(ARKIT_ACTIONS)}
+    actions = list(ARKIT_BLENDSHAPES)
+    action_index = {name: index for index, name in enumerate(ARKIT_BLENDSHAPES)}
     action_vector = Head.action_vector
 
 
@@ -83,12 +83,12 @@ def test_hair_is_worn_in_many_ways_and_never_inside_the_skull():
 
 
 def test_wrinkles_come_with_the_actions_and_deepen_with_the_years():
-    head = SimpleNamespace(action_index={name: index for index, name in enumerate(ARKIT_ACTIONS)})
+    head = SimpleNamespace(action_index={name: index for index, name in enumerate(ARKIT_BLENDSHAPES)})
 
     def told(age: float, **actions: float) -> dict:
-        vector = np.zeros(len(ARKIT_ACTIONS), np.float32)
+        vector = np.zeros(len(ARKIT_BLENDSHAPES), np.float32)
         for name, value in actions.items():
-            vector[ARKIT_ACTIONS.index(name)] = value
+            vector[ARKIT_BLENDSHAPES.index(name)] = value
         return wrinkle_uniforms(head, SimpleNamespace(phenotype={"age": age}), vector)
 
     child, young, old = (told(age)["wrinkle_depth"] for age in (0.33, 0.66, 1.0))
@@ -128,11 +128,11 @@ def test_frames_are_valid_actions():
 def test_clips_move_smoothly_and_blink():
     actions, poses = random_clip(Actions(), np.random.default_rng(5), 500)
     assert actions.shape == (500, 52) and actions.min() >= 0 and actions.max() <= 1
-    jaw = actions[:, ARKIT_ACTIONS.index("jawOpen")]
+    jaw = actions[:, ARKIT_BLENDSHAPES.index("jawOpen")]
     assert np.ptp(jaw) > 0.2 and np.abs(np.diff(jaw)).max() < 0.4
     degrees = np.array([[pose.yaw, pose.pitch, pose.roll] for pose in poses])
     assert np.ptp(degrees[:, 0]) > 2 and np.abs(np.diff(degrees, axis=0)).max() * FPS < 60
-    blink = actions[:, ARKIT_ACTIONS.index("eyeBlinkLeft")]
+    blink = actions[:, ARKIT_BLENDSHAPES.index("eyeBlinkLeft")]
     closures = np.sum((blink[1:] > 0.5) & (blink[:-1] <= 0.5))
     assert 2 <= closures <= 15
     again, _ = random_clip(Actions(), np.random.default_rng(5), 500)
