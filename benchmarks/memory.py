@@ -23,8 +23,9 @@ CALL_LIMIT = 600
 
 def peak_of(way: str, seconds: float, fps: float) -> float:
     """Peak resident memory in MB of this process, after a video of this length."""
-    from imagineid_sdk import ImagineIDPipeline
     from imagineid_sdk.audio.stream import SoundBlocks
+
+    from imagineid_sdk import ImagineIDPipeline
 
     pipe = ImagineIDPipeline.from_pretrained()
     pipe.set_progress_bar_config(disable=True)

@@ -28,7 +28,7 @@ from benchmarks.measures import (
 from benchmarks.tables import Row, measure_row, write
 from imagineid_sdk.face.animation.expression import EXPRESSION_MATRIX, lip_gap
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
-from imagineid_sdk.face.persona.identity import age_in_years
+from imagineid_sdk.face.persona.phenotype import age_in_years
 from imagineid_sdk.listening.profile import EMOTIONS
 
 BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them

@@ -37,7 +37,7 @@ def seconds_of(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def speech(seconds: float) -> np.ndarray:
     """The example clip, repeated to the wanted length."""
-    from imagineid_sdk.audio.clip import load_audio
+    from imagineid_sdk.audio import load_audio
 
     return np.resize(load_audio(EXAMPLE).samples, round(seconds * RATE))
 
@@ -80,7 +80,7 @@ def measure(seconds: float, threads: int, steps: int, precision: str, keep: str 
 
 def first_frames(pipe: Any, row: dict[str, float]) -> Any:
     """Time from 0.4 s of sound to a frame: of a new person and of one that is known; the latter once more, warm."""
-    from imagineid_sdk.audio.clip import load_audio
+    from imagineid_sdk.audio import load_audio
 
     sound = load_audio(EXAMPLE).samples[RATE : RATE + round(0.4 * RATE)]
     with pipe.stream(seed=7, settle=0.3) as stream:

@@ -1,4 +1,4 @@
-"""What a call promises holds at both scales: the embedded model, and the composition on tiny random twins."""
+"""What a call promises holds at both scales: the embedded model, and the recipe on tiny random twins."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SCRIPTS = ("quickstart", "many_faces_one_voice", "same_face_new_words", "swap_factors")

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from imagineid_sdk import cli
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, VideoError
 
 RATE = 16_000

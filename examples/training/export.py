@@ -15,7 +15,8 @@ from examples.training.people_dataset import people
 from examples.training.prepare_people import latent_statistics
 from examples.training.train_denoiser import DENOISER
 from examples.training.whole_autoencoder import save_encoder, without_encoder
-from imagineid_sdk.face.persona.identity import VECTOR_SIZE, WORDS
+from imagineid_sdk.face.persona.identity import VECTOR_SIZE
+from imagineid_sdk.face.persona.vocabulary import WORDS
 from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter

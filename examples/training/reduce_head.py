@@ -32,8 +32,8 @@ EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
 
 
 def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
-    """What ``ParametricHead.mean_code`` takes; ``face.persona.identity`` computes the same from an `Identity`."""
-    from imagineid_sdk.face.persona.identity import phenotype_features as features
+    """What ``ParametricHead.mean_code`` takes; ``face.persona.phenotype`` computes the same from an `Identity`."""
+    from imagineid_sdk.face.persona.phenotype import phenotype_features as features
 
     total = phenotype["african"] + phenotype["asian"] + phenotype["caucasian"]
     ancestry = [phenotype[name] / total for name in ("african", "asian", "caucasian")]

@@ -15,7 +15,7 @@ from diffusers import UNet2DConditionModel
 from examples.training.checkpoints import Run
 from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
-from imagineid_sdk.face.persona.identity import WORDS
+from imagineid_sdk.face.persona.vocabulary import WORDS
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder
 
 FORGET_WORD, FORGET_ALL, RESTING = 0.15, 0.1, 0.2

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from examples.training.train_content import embeddings, fingerprint, freeze
 from examples.training.train_identity import Item, load_items, set_rate, written
 from examples.training.voices.features import WEIGHTS
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, STEP, EmotionEncoder, emotion_inputs, spectral_balance
 from imagineid_sdk.listening.identity import IdentityEncoder

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from examples.training.voices import corpus, festival
 from examples.training.voices.features import Views, load_views
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity
 from imagineid_sdk.listening.prosody import analyse_prosody
 

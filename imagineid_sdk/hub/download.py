@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from typing_extensions import Self
 
 from imagineid_sdk.errors import HubError, OptionError, WeightsError
 
@@ -46,7 +47,7 @@ class HubOptions(BaseModel):
     variant: str | None = None
 
     @classmethod
-    def take(cls, options: dict[str, Any]) -> HubOptions:
+    def take(cls, options: dict[str, Any]) -> Self:
         """Take the fields out of ``options``; what is left belongs to someone else.
 
         Raises:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError
-
-from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, WeightsError
+from imagineid_sdk.errors import HubError, MissingExtraError, ModelError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused, typed_hub_errors
 
 EMBEDDED = ("tiny",)
@@ -52,7 +48,7 @@ def resolve(model: str | os.PathLike[str] | None) -> Path | None:
     if isinstance(model, str) and is_repository(model):
         return None
     raise ModelError(
-        f"There is no model {str(model)!r}. Give an embedded one ({', '.join(EMBEDDED)}), the composition 'sd15', a "
+        f"There is no model {str(model)!r}. Give an embedded one ({', '.join(EMBEDDED)}), the recipe 'sd15', a "
         "folder written by pipe.save_pretrained(folder), or a Hub repository as 'owner/name'."
     )
 
@@ -181,60 +177,3 @@ def _list_repository(repo: str, commit: str, options: HubOptions, present: list[
         return present
     with typed_hub_errors(repo, "the list of its files", options, commit):
         return [file.rfilename for file in HfApi(token=options.token).model_info(repo, revision=commit).siblings or []]
-
-
-# --- from files to networks -------------------------------------------------------------------------------------------
-
-ALIGNMENT = 64
-"""Bytes that torch's own tensors begin at multiples of."""
-
-
-def align(components: Iterable[Any]) -> None:
-    """Give the networks among ``components`` tensors of their own for those that are views into a mapped file.
-
-    They begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
-    no longer make the same frames.
-    """
-    from torch import nn
-
-    for network in components:
-        if isinstance(network, nn.Module):
-            for tensor in (*network.parameters(), *network.buffers()):
-                if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
-                    tensor.data = tensor.data.clone()
-
-
-@contextmanager
-def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
-    """diffusers' errors while the files of a model are read -> errors that say what to do."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise WeightsError(
-            f"The model in {place} can't be loaded ({error}). Expected a complete model written by "
-            "pipe.save_pretrained(folder); give force_download=True to fetch a Hub repository again."
-        ) from error
-
-
-def load_component(folder: Path, name: str, kind: Any) -> Any:
-    """One network of an embedded model, in float32, without the Hub's machinery.
-
-    Raises:
-        WeightsError: the folder is incomplete or its weights don't fit.
-    """
-    from safetensors.torch import load_file
-
-    try:
-        config = json.loads((folder / name / "config.json").read_text())
-        module = kind.from_config({k: v for k, v in config.items() if k != "_name_or_path"})
-        module.load_state_dict(load_file(folder / name / "diffusion_pytorch_model.safetensors"))
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise WeightsError(
-            f"The {name} of the model in {folder} can't be loaded ({error}). Install the package again."
-        ) from error
-    return module.eval()
-
-
-def embedded_components(components: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """Some components of ``tiny``, loaded."""
-    return {name: load_component(embedded_model(), name, kind) for name, kind in components.items()}

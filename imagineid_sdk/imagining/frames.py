@@ -1,92 +1,79 @@
-"""One person in front of the camera: motion in, frames out. What all frames share is computed once."""
+"""The frames of a video: one denoising step each, anchored to the portrait."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from imagineid_sdk.face.animation.motion import FaceMotion
-from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
-from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.imagining.adapters.spatial import motion_vector
-from imagineid_sdk.imagining.sd15.backend import SD15Backend
-from imagineid_sdk.imagining.tiny import TinyBackend
-from imagineid_sdk.imagining.workers import Workers
-from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.imagining.adapters.blending import decode_reference
+from imagineid_sdk.imagining.adapters.semantic import Semantics
+from imagineid_sdk.imagining.denoising import add_residuals, clean_estimate, denoise, denoise_once
+from imagineid_sdk.imagining.initial_noise import scene_noise
+from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.reference_warp import ReferenceWarp
+from imagineid_sdk.imagining.shared_pass import SharedPass, start_pass
+
+STEPS = 1
+"""Denoising steps that the adapters were trained for."""
 
 
-class FrameRenderer:
-    """A person who can be shown in any motion.
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What all frames of one person share.
 
     Attributes:
-        identity: who it is, face included.
+        latents: of the portrait, ``(1, latent_channels, 16, 16)``.
+        semantics: words, pseudo-words and style.
+        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from: what it decides stays decided.
+        shared: the part of the first denoising step that is the same for all frames; None where there is none.
+        warp: the texture of the portrait; None without the blending adapter.
     """
 
-    def __init__(
-        self,
-        head: ParametricHead,
-        imaginer: TinyBackend | SD15Backend,
-        identity: Identity,
-        options: GenerateOptions,
-        lanes: Workers,
-    ) -> None:
-        # Both scales have the same calls; what goes from one call to the next is each scale's own.
-        self._head, self._options, self._lanes = head, options, lanes
-        self._imaginer: Any = imaginer
-        self._fitted = head.fit(torch.from_numpy(identity.code))
-        self._renderer: Any = imaginer.renderer(head)
-        still = FaceMotion(1.0, np.zeros((1, len(ARKIT_BLENDSHAPES)), np.float32), np.zeros((1, 3), np.float32))
-        blendshapes, head_pose = torch.from_numpy(still.blendshapes), torch.from_numpy(still.head_pose)
-        self._view = self._renderer.reference(head.pose(self._fitted, blendshapes, head_pose))
-        if identity.reference is None or identity.reference.shape != imaginer.latent_shape:
-            identity = self._imagine_face(identity, still)  # there is no face yet, or it is one of the other scale
-        self.identity = identity
-        assert self.identity.reference is not None
-        latents = torch.from_numpy(self.identity.reference).float()[None]
-        self._scene = self._imaginer.set_scene(self.identity, latents)
-        self._backdrop = options.backdrop()
+    latents: torch.Tensor
+    semantics: Semantics
+    noise: torch.Tensor
+    shared: SharedPass | None
+    warp: ReferenceWarp | None
 
-    def portrait(self) -> np.ndarray:
-        """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
-        return self._backdrop.lay_behind(self._imaginer.picture(self._scene))[0]
 
-    def frames(self, motion: FaceMotion) -> Iterator[Any]:
-        """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``; with ``output_type="latent"`` ``(n, 16, 16, 16)``."""
-        if self._lanes.count == 1:
-            yield from self._in_order(motion)
-            return
-        # As many batches for every lane, or one would wait for the last of another.
-        total, lanes = len(motion.blendshapes), self._lanes.count
-        edges = np.linspace(0, total, lanes * -(-total // self.batch_size) + 1).astype(int).tolist()
-        parts = (motion.part(first, last) for first, last in pairwise(edges) if first < last)
-        for batches in self._lanes.work(lambda part: list(self._in_order(part)), parts):
-            yield from batches
+def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor) -> Scene:
+    """``latents`` ``(1, 16, 16, 16)`` of the portrait."""
+    noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
+    semantics = networks.semantics(identity)
+    with networks.autocast():
+        reference = decode_reference(networks.autoencoder, networks.cast(latents))
+        warp = ReferenceWarp(networks.blending_adapter, reference) if "blending" in networks.adapters else None
+        shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
+    return Scene(reference.latents, semantics, noise, shared, warp)
 
-    @property
-    def batch_size(self) -> int:
-        """So many frames keep all lanes busy."""
-        return self._lanes.count * self._imaginer.batch_size
 
-    def _in_order(self, motion: FaceMotion) -> Iterator[Any]:
-        steps = self._options.num_inference_steps
-        for pictures, latents in self._imaginer.imagine_frames(self._scene, self.draw(motion), steps):
-            yield latents.cpu() if self._options.output_type == "latent" else self._backdrop.lay_behind(pictures)
+def imagine_frames(
+    networks: Networks, scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures ``(frames, 4, 256, 256)`` in [-1, 1] and latents ``(frames, 16, 16, 16)``, float32.
 
-    def draw(self, motion: FaceMotion) -> Iterator[tuple[Any, torch.Tensor]]:
-        """Geometry and motion vectors ``(n, 55)`` of consecutive frames, as many as the imaginer takes at once."""
-        for first in range(0, len(motion.blendshapes), self._imaginer.batch_size):
-            part = motion.part(first, first + self._imaginer.batch_size)
-            blendshapes, pose = torch.from_numpy(part.blendshapes), torch.from_numpy(part.head_pose)
-            posed = self._head.pose(self._fitted, blendshapes, pose)
-            yield self._renderer.draw(posed, self._view), motion_vector(blendshapes, pose)
+    Args:
+        geometry: maps of the frames.
+        motion: ``(frames, 55)``, see `motion_vector`.
+    """
+    frames = len(motion)
+    with networks.autocast():
+        maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
+        # Under autocast the networks' first layers would convert them, each for itself.
+        maps = maps.to(torch.bfloat16 if networks.autocasts else networks.dtype)
+        spatial = networks.spatial(maps, motion, scene.semantics.style)
+        blend, lay = (None, None) if scene.warp is None else scene.warp.warp_to(maps, geometry.flow.to(networks.device))
+        residuals = add_residuals(spatial, blend.residuals if blend else None)
+        tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
-    def _imagine_face(self, identity: Identity, still: FaceMotion) -> Identity:
-        geometry, motion = next(self.draw(still))
-        latents = self._imaginer.imagine_reference(identity, geometry, motion, self._options.reference_steps)
-        return replace(identity, reference=latents[0].half().cpu().numpy())
+        def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+            if scene.shared is None or float(time[0]) < 1:
+                return denoise_once(networks.denoiser, noisy, time, tokens, spatial, blend)
+            return clean_estimate(noisy, time, scene.shared.velocity(residuals), blend)
+
+        latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
+        pictures = networks.autoencoder.decode(latents.to(networks.dtype), lay)
+    return pictures.float(), latents.float()

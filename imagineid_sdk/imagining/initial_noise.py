@@ -1,4 +1,4 @@
-"""The noise that a person's face is imagined from: the seed's own, turned by the voice.
+"""The noise that a person's portrait and frames are denoised from.
 
 Diffusion decides by its noise whatever words and geometry leave open. A person's traits, which are continuous in the
 voice, mix independent draws of the seed: two clips of one voice get nearly the same noise and so the same face, another
@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.seeds import SCENE, torch_generator
 
 
 def person_noise(identity: Identity, shape: tuple[int, ...]) -> torch.Tensor:
@@ -21,3 +22,8 @@ def person_noise(identity: Identity, shape: tuple[int, ...]) -> torch.Tensor:
     traits = torch.from_numpy(identity.traits).float()
     draws = torch.randn(len(traits), *shape, generator=generator)
     return torch.tensordot(traits / traits.norm(), draws, dims=1)[None]
+
+
+def scene_noise(identity: Identity, shape: tuple[int, ...]) -> torch.Tensor:
+    """Standard normal noise of this shape, float32 on the CPU, one for all frames of a person."""
+    return torch.randn(shape, generator=torch_generator(identity.seed, SCENE))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,15 +26,19 @@ def count_workers() -> int:
 class Workers:
     """``count`` threads that work side by side, each with its share of torch's; they end with this object.
 
-    Whoever makes many videos keeps one of these for all: what memory a thread has had stays its own.
+    Whoever makes many videos keeps one of these for all: memory that a thread once used stays with it.
     """
 
     def __init__(self, count: int) -> None:
         self.count, self._threads = count, torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Threads can't be copied or pickled; a copy starts its own."""
+        return self.__dict__ | {"_pool": None}
+
     def fit(self, count: int) -> bool:
-        """Whether these are the lanes that a new object with ``count`` would be, under torch's present setting."""
+        """Whether a new object with ``count`` would be the same, under torch's present number of threads."""
         return (self.count, self._threads) == (count, torch.get_num_threads())
 
     def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:

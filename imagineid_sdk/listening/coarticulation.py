@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES, TRACK_RATE
+from imagineid_sdk.listening.tracks import smooth
 from imagineid_sdk.listening.visemes import VISEMES, shape_table
 
 CONTEXT = 16
@@ -40,7 +41,7 @@ def articulate(
     sharp = visemes**_SHARPNESS
     sharp[:, _SILENCE] = 1e-3
     shapes = (sharp / sharp.sum(axis=1, keepdims=True)) @ table
-    blendshapes = _smooth(_TABLE_SHARE * shapes + (1 - _TABLE_SHARE) * raw_blendshapes, _SMOOTHING)
+    blendshapes = smooth(_TABLE_SHARE * shapes + (1 - _TABLE_SHARE) * raw_blendshapes, _SMOOTHING)
     blendshapes[:, _JAW] *= _stress(loudness, usual_loudness)
     blendshapes *= gate[:, None]
     for viseme in (_TEETH, _LIPS):
@@ -57,7 +58,7 @@ def speaking_gate(silence: np.ndarray, speech: np.ndarray) -> np.ndarray:
     reach = int(round(_OPENING * TRACK_RATE))
     padded = np.pad(bridged, (0, reach), mode="edge")
     ahead = np.lib.stride_tricks.sliding_window_view(padded, reach + 1).max(axis=-1)
-    gate = _smooth(ahead[:, None], 0.022)[:, 0]
+    gate = smooth(ahead, 0.022)
     return np.clip((gate - 0.04) / 0.92, 0, 1)
 
 
@@ -65,12 +66,12 @@ def closure(probability: np.ndarray, begins: float, complete: float) -> np.ndarr
     """How far lips have closed for a sound: complete at its middle, 40 ms to reach and to leave."""
     strength = np.clip((probability - begins) / (complete - begins), 0, 1)
     peak = _running(strength, 1, np.max)
-    eased = _smooth(peak[:, None], 0.014)[:, 0]
+    eased = smooth(peak, 0.014)
     return np.maximum(np.clip(eased, 0, 1), strength)
 
 
 def _stress(loudness: np.ndarray, usual: float) -> np.ndarray:
-    relative = _smooth(np.clip(loudness - usual, -15, 12)[:, None], 0.05)[:, 0]
+    relative = smooth(np.clip(loudness - usual, -15, 12), 0.05)
     return np.clip(1 + _LOUDNESS_GAIN * relative, 0.75, 1.2)
 
 
@@ -79,12 +80,12 @@ def _running(track: np.ndarray, reach: int, reduce: Callable[..., np.ndarray]) -
     return reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=-1)
 
 
-def _smooth(tracks: np.ndarray, seconds: float) -> np.ndarray:
-    """Gaussian smoothing over time of (frames, columns)."""
-    deviation = seconds * TRACK_RATE
-    reach = max(1, int(np.ceil(3 * deviation)))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    kernel /= kernel.sum()
-    padded = np.pad(tracks, ((reach, reach), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
-    return windows @ kernel
+def usual_loudness(speech: np.ndarray, loudness: np.ndarray) -> float:
+    """Median loudness of speech, dBFS, from tracks of voice activity and loudness (frames,); 0 without speech."""
+    active = speech > 0.5
+    return float(np.median(loudness[active])) if active.any() else 0.0
+
+
+def only_words(speech: np.ndarray, visemes: np.ndarray) -> np.ndarray:
+    """Voice activity (frames,) where visemes are heard as well: music and knocks are no speech."""
+    return np.minimum(speech, speaking_gate(visemes[:, _SILENCE], speech)).astype(np.float32)

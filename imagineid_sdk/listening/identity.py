@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from imagineid_sdk.listening.mel import HOP
-from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack
+from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack, SpeakerIdentity
 from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
 
 PITCH_STATISTICS = 8
@@ -82,16 +82,6 @@ class IdentityEncoder(ModelMixin, ConfigMixin):
         """What tells a voice (its embedding) from others of its sex, most reliable figures alone: a unit vector."""
         apart = torch.from_numpy(embedding).to(self.middle) - self.middle
         return F.normalize((self.individual @ apart).float(), dim=0).cpu().numpy()
-
-
-@dataclass(frozen=True)
-class SpeakerIdentity:
-    """The identity part of a `VoiceProfile`."""
-
-    embedding: np.ndarray
-    gender: Attribute
-    age: Attribute
-    build: Attribute
 
 
 def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:

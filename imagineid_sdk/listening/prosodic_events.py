@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid_sdk.face.animation.timing import SLOT, smooth
 from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
+from imagineid_sdk.listening.tracks import smooth
 
 MEMORY = 5.0
 """Seconds of the tracks before a moment that decide what is stressed there."""
+
+SLOT = 0.35
+"""Seconds within which there is at most one accent."""
 
 PHRASE_GAP = 0.25
 """Seconds of silence that end a phrase."""

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid_sdk.errors import OptionError
+from imagineid_sdk.errors import check_number
 from imagineid_sdk.listening import coarticulation
 from imagineid_sdk.listening.content import hear_visemes
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, clip_balance, emotion_inputs, hear_emotion
-from imagineid_sdk.listening.identity import SpeakerIdentity, hear_identity, speech_windows, unheard_identity
-from imagineid_sdk.listening.listener import Listener, only_words, usual_loudness
+from imagineid_sdk.listening.identity import hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     MOUTH_BLENDSHAPES,
     TRACK_RATE,
@@ -31,10 +31,15 @@ from imagineid_sdk.listening.profile import (
     EmotionTrack,
     ProsodyTrack,
     Segment,
+    SpeakerIdentity,
 )
 from imagineid_sdk.listening.prosody import BANDS, Measures, measure, voice_activity
 from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, num_features
 from imagineid_sdk.listening.visemes import VISEMES
+from imagineid_sdk.precision import pinned
+
+if TYPE_CHECKING:
+    from imagineid_sdk.listening.listener import Listener
 
 MEMORY = 3000
 """Track samples (one minute) that are kept: the voice's usual figures are taken from them."""
@@ -48,10 +53,10 @@ _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 
 @dataclass(frozen=True)
 class Latency:
-    """How listening proceeds, in track samples of 20 ms: `hop` become certain at once, when `ahead` more are there.
+    """Length and look-ahead of a segment, in track samples of 20 ms.
 
-    `context` of the past are given to the speech encoder again; multiples of 10, `context` and `hop` of the encoder's
-    own grid where they exceed its window.
+    `hop` samples become final together, when `ahead` more are there. The speech encoder hears `context` of the past
+    again. All are multiples of 10; `context` and `hop` are on the encoder's own grid where they exceed its window.
     """
 
     hop: int
@@ -72,28 +77,27 @@ FILE = Latency(hop=4800, ahead=800, context=800)
 other stages look at is there."""
 
 
-def live(look_ahead: float) -> Latency:
-    """The pace at which a moment is certain at most `look_ahead` seconds after it was heard.
+def live_latency(look_ahead: float) -> Latency:
+    """The latency at which a moment is certain at most `look_ahead` seconds after it was heard.
 
     Raises:
         OptionError: below 0.3 or above 10.
     """
-    if not 0.3 <= look_ahead <= 10:
-        raise OptionError(f"look_ahead={look_ahead!r} is out of range. Give 0.3 to 10 seconds.")
+    check_number("look_ahead", look_ahead, 0.3, 10, " seconds")
     return Latency(LIVE.hop, max(0, round(look_ahead * TRACK_RATE) - LIVE.hop), LIVE.context)
 
 
 class ListeningStream:
-    """Hears a voice as it comes in; memory is that of the last minute (or of two segments, at the pace of a file)."""
+    """Hears a voice as it comes in; memory is that of the last minute (or of two segments, with `FILE`)."""
 
-    def __init__(self, listener: Listener, pace: Latency) -> None:
-        self.pace = pace
+    def __init__(self, listener: Listener, latency: Latency) -> None:
+        self.latency = latency
         self.who: SpeakerIdentity = unheard_identity(listener.identity_encoder.config.embedding_size)
         self._listener = listener
         self._sound = _Track(1)
         self._waiting: list[np.ndarray] = []
         self._fed = 0  # samples
-        self._settled = self._measured = 0  # track samples
+        self._final = self._measured = 0  # track samples
         self._recognised = 0.0  # seconds of sound from which the voice was recognised
         self._measures = {name: _Track(BANDS if name == "bands" else 1) for name in Measures.__dataclass_fields__}
         self._voiced, self._speech = _Track(1), _Track(1)
@@ -107,22 +111,23 @@ class ListeningStream:
 
     def segments(self) -> Iterator[Segment]:
         """What has become certain."""
-        hop, ahead = self.pace.hop, self.pace.ahead
+        hop, ahead = self.latency.hop, self.latency.ahead
         # One sample more than needed: only then it is certain that the sound does not end here.
-        while self._fed > (self._settled + hop + ahead) * SAMPLES_PER_FEATURE:
-            yield self._hear(self._settled + hop, self._settled + hop + ahead, complete=False)
+        while self._fed > (self._final + hop + ahead) * SAMPLES_PER_FEATURE:
+            yield self._hear(self._final + hop, self._final + hop + ahead, complete=False)
 
     def finish(self) -> Iterator[Segment]:
         """The rest, when no more sound comes."""
         yield from self.segments()
         frames = num_features(self._fed)
-        if self._fed and self._settled < frames:
+        if self._fed and self._final < frames:
             yield self._hear(frames, frames, complete=True)
 
     # --- one segment --------------------------------------------------------------------------------------------------
 
-    def _hear(self, settled: int, end: int, complete: bool) -> Segment:
-        begin = self._settled
+    @pinned
+    def _hear(self, final: int, end: int, complete: bool) -> Segment:
+        begin = self._final
         self._sound.write(self._sound.end, np.concatenate([*self._waiting, np.empty(0, np.float32)]))
         self._waiting.clear()
         self._measure(end, complete)
@@ -132,10 +137,10 @@ class ListeningStream:
         if not speech_windows(self._speech.rows(0, end)):  # it may sound like a voice, but no word was said
             self.who = unheard_identity(len(self.who.embedding))
         mood = self._hear_mood(end)
-        self._settled = settled
+        self._final = final
         first = max(self._speech.first, begin - _SEGMENT_CONTEXT)
         segment = Segment(
-            first, settled, ContentTrack(self._mouth.rows(first, end)),
+            first, final, ContentTrack(self._mouth.rows(first, end)),
             EmotionTrack(mood.label, mood.intensity, mood.probabilities, mood.track[first - end :]),
             self._prosody(first, end), complete,
         )  # fmt: skip
@@ -175,7 +180,7 @@ class ListeningStream:
         self._recognised = heard
 
     def _hear_content(self, begin: int, end: int) -> None:
-        first = max(self._first_whole, begin - self.pace.context)
+        first = max(self._first_whole, begin - self.latency.context)
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
         features = self._listener.speech_encoder.encode(sound)
         visemes, raw = hear_visemes(self._listener.content_encoder, features, self.who.embedding)
@@ -185,10 +190,10 @@ class ListeningStream:
         start = max(self._visemes.first, begin - coarticulation.CONTEXT)
         visemes, voiced = self._visemes.rows(start, end), self._voiced.rows(start, end)
         loudness = self._measures["loudness"]
-        usual = usual_loudness(self._voiced.rows(0, end), loudness.rows(self._voiced.first, end))
+        usual = coarticulation.usual_loudness(self._voiced.rows(0, end), loudness.rows(self._voiced.first, end))
         moved = coarticulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
         self._mouth.write(begin, moved[begin - start :])
-        self._speech.write(begin, only_words(voiced, visemes)[begin - start :])
+        self._speech.write(begin, coarticulation.only_words(voiced, visemes)[begin - start :])
         start = max(self._first_whole, begin - _PITCH_CONTEXT)
         sound = self._sound.rows(start * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
         self._balance.write(begin, clip_balance(sound, end - start)[begin - start :])
@@ -212,7 +217,7 @@ class ListeningStream:
         return -(-self._sound.first // SAMPLES_PER_FEATURE)
 
     def _forget(self) -> None:
-        first = max(0, self._settled - MEMORY) // 10 * 10  # the grid on which background and mood are heard
+        first = max(0, self._final - MEMORY) // 10 * 10  # the grid on which background and mood are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
         for track in (
             *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth, self._balance

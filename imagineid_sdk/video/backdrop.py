@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.face.persona.identity import COLORS, read_colour
+from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
+
+Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
+"""A colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent", or the default."""
 
 SIZE = 256
 HAZE = 0.1
@@ -38,7 +41,7 @@ class Backdrop:
         if isinstance(option, (str, os.PathLike)):
             return cls(_fill(_read_picture(option)))
         values = np.asarray(option)
-        if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8:
+        if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8 and values.size:
             return cls(_fill(values[..., :3]))
         raise OptionError(
             f"background={type(option).__name__} of shape {values.shape} can't be used. Give a colour word "

@@ -189,7 +189,7 @@ def test_ten_minutes_are_held_once(tmp_path):
             file.write(minute)
     program = """
 import re, sys
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 clip = load_audio(sys.argv[1])
 assert clip.duration == 600.0 and clip.samples.shape == (9_600_000,)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)

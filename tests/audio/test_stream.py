@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
-
-from imagineid_sdk.audio.clip import load_audio, resample
 from imagineid_sdk.audio.stream import Resampler, open_pipe, open_sound, pcm_from_chunk
+
+from imagineid_sdk.audio import load_audio, resample
 from imagineid_sdk.errors import AudioError, AudioNotFoundError
 
 

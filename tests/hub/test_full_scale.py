@@ -1,4 +1,4 @@
-"""Full scale end to end: the sd15 composition on tiny random twins, through the loopback Hub and then without it.
+"""Full scale end to end: the sd15 recipe on tiny random twins, through the loopback Hub and then without it.
 
 The twins have the layout of the public repositories and nothing of their content: what is checked is everything but
 how the pictures look.
@@ -42,7 +42,7 @@ def twins(place):
 
 @pytest.fixture(scope="module")
 def full(twins, place, shipped_weights) -> ImagineIDPipeline:
-    """The composition, loaded from the Hub."""
+    """The recipe, loaded from the Hub."""
     with pytest.MonkeyPatch.context() as patch:
         turn_towards(twins, patch)
         loaded = ImagineIDPipeline.from_pretrained("sd15", cache_dir=place / "cache")
@@ -52,7 +52,7 @@ def full(twins, place, shipped_weights) -> ImagineIDPipeline:
 
 @pytest.fixture(scope="module")
 def saved(full, place) -> Path:
-    """The folder that the composition was saved to."""
+    """The folder that the recipe was saved to."""
     full.save_pretrained(place / "saved")
     return place / "saved"
 
@@ -90,7 +90,7 @@ def test_a_second_load_asks_for_no_weights_and_a_third_needs_no_hub(full, twins,
 
 def test_roles_can_be_overridden_by_folders_files_and_components(full, place, tmp_path):
     make_autoencoder(tmp_path / "mine")
-    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "compositions" / "sd15.json").read_text())
+    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "recipes" / "sd15.json").read_text())
     own["autoencoder"] |= {"repo": str(tmp_path / "mine")}
     (tmp_path / "own.json").write_text(json.dumps(own))
     options = {"cache_dir": place / "cache", "local_files_only": True}

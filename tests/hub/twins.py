@@ -1,4 +1,4 @@
-"""Tiny random twins of the public checkpoints that the sd15 composition names, in the layout of the real repositories:
+"""Tiny random twins of the public checkpoints that the sd15 recipe names, in the layout of the real repositories:
 the same files, class names and quirks, a few hundred kilobytes in all."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DOWN = ("CrossAttnDownBlock2D", "DownBlock2D")
 
 
 def publish_twins(hub: LoopbackHub, folder: Path) -> None:
-    """Put a twin of every repository of the sd15 composition on the Hub, pickles and other ballast included."""
+    """Put a twin of every repository of the sd15 recipe on the Hub, pickles and other ballast included."""
     torch.manual_seed(0)
     base, sources = folder / "base", Recipe.load("sd15")
     make_base(base)

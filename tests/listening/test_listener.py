@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.identity import AGE_PRIOR, GENDER_PRIOR
 from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_BLENDSHAPES
 from tests.listening.conftest import RATE, as_clip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
 from imagineid_sdk.listening.stream import FILE, LIVE, Latency, ListeningStream, live

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from imagineid_sdk.listening.profile import TRACK_RATE
+from imagineid_sdk.listening.prosodic_events import SLOT
 
 # Each kind of motion draws from a stream of its own, so that setting one leaves the others as they were.
 BLINK, GAZE, SWAY, POSTURE, NOD, BROW, MOUTH = range(7)
-
-SLOT = 0.35
-"""Seconds within which there is at most one stressed syllable to react to."""
 
 
 def random_stream(seed: int, stream: int, part: int = 0) -> np.random.Generator:
@@ -77,14 +75,6 @@ class Bumps:
 def minimum_jerk(t: np.ndarray) -> np.ndarray:
     """0..1 to 0..1 with no jump in speed or acceleration (Flash & Hogan 1985)."""
     return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
-
-
-def smooth(values: np.ndarray, seconds: float) -> np.ndarray:
-    """A (T,) track of listening under a Gaussian with a standard deviation of so many seconds."""
-    sigma = seconds * TRACK_RATE
-    reach = int(np.ceil(3.0 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
 def resample(track: np.ndarray, moments: np.ndarray) -> np.ndarray:

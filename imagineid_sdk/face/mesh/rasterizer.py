@@ -1,17 +1,31 @@
 """A small z-buffered rasteriser for the geometry maps: triangles -> per-pixel triangle and interpolated attributes.
 
-numba comes with resampy, a core dependency; compiled code is cached beside the package or in the user's cache.
+numba comes with resampy, a core dependency; compiled code is cached beside the package or in the user's cache, if there
+is a place for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import numpy as np
 from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 EMPTY = -1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+def compiled(function: Function) -> Function:
+    """The function in machine code, kept for the next start where some folder for it can be written."""
+    try:
+        return cast(Function, njit(cache=True, nogil=True, fastmath=True)(function))
+    except RuntimeError:  # "no locator available": a read-only container
+        return cast(Function, njit(nogil=True, fastmath=True)(function))
+
+
+@compiled
 def rasterize(screen: np.ndarray, triangles: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Nearest triangle of every pixel.
 
@@ -55,7 +69,7 @@ def rasterize(screen: np.ndarray, triangles: np.ndarray, size: int) -> tuple[np.
     return index, weights
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled
 def interpolate(index: np.ndarray, weights: np.ndarray, triangles: np.ndarray, attributes: np.ndarray) -> np.ndarray:
     """Attributes ``(vertices, channels)`` at every pixel: ``(channels, size, size)`` float32, 0 where empty."""
     size, channels = len(index), attributes.shape[1]
@@ -74,7 +88,7 @@ def interpolate(index: np.ndarray, weights: np.ndarray, triangles: np.ndarray, a
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Area-weighted unit normals ``(vertices, 3)`` float32."""
     normals = np.zeros(vertices.shape, np.float32)

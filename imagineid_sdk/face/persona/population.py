@@ -1,7 +1,7 @@
-"""Casting: from what a voice supports to one person, sampled with a seed.
+"""The population prior: from what a voice supports to one person, sampled with a seed.
 
 The prior is a table of the synthetic people of the training world: which hair, skin, eyes and clothes go with which
-sex, age and ancestry. A person is cast from it by the Gumbel trick, so that a small change of what was heard rarely
+sex, age and ancestry. A person is sampled from it by the Gumbel trick, so that a small change of what was heard rarely
 changes who is imagined, and the same seed means the same person for two clips of one voice.
 """
 
@@ -19,26 +19,20 @@ from torch import nn
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.mesh.head import ParametricHead
-from imagineid_sdk.face.persona.identity import (
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.overrides import LOOKS, RGB, Overrides
+from imagineid_sdk.face.persona.phenotype import age_parameter, phenotype_features
+from imagineid_sdk.face.persona.vocabulary import (
     BEARDS,
     HAIR_TONES,
     SKINS,
     WORDS,
-    Identity,
-    age_parameter,
-    check_words,
     nearest_color,
-    phenotype_features,
     read_colour,
     skin_word,
 )
 from imagineid_sdk.listening.identity import AGE_PRIOR
 
-RGB = tuple[int, int, int]
-COLOURED = ("hair_color", "clothes_color", "skin")
-"""Overrides that may be a colour instead of a word."""
-
-LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
 CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
@@ -91,47 +85,6 @@ class VoiceAttributes:
     voice: np.ndarray
 
 
-@dataclass(frozen=True)
-class Overrides:
-    """What the user sets instead of the voice and the seed; None leaves it to them.
-
-    Attributes:
-        gender: "male", "female" or 0 male .. 1 female.
-        age: years, 10 to 90.
-        hair, eye_color, beard, clothes, glasses: words of ``identity.WORDS``.
-        hair_color, clothes_color, skin: words of ``identity.WORDS``, or any colour: a word of ``identity.COLORS``,
-            "#rrggbb" or (r, g, b) in 0..255.
-    """
-
-    gender: str | float | None = None
-    age: float | None = None
-    hair: str | None = None
-    hair_color: str | RGB | None = None
-    eye_color: str | None = None
-    beard: str | None = None
-    clothes: str | None = None
-    clothes_color: str | RGB | None = None
-    glasses: str | None = None
-    skin: str | RGB | None = None
-
-    def __post_init__(self) -> None:
-        for slot in (*LOOKS, "clothes_color", "skin"):
-            wish = getattr(self, slot)
-            if slot not in COLOURED or wish in WORDS[slot] or wish is None:
-                check_words({slot: wish})
-            elif read_colour(wish) is None:
-                raise OptionError(
-                    f"{slot}={wish!r} is not known. Choose one of: {', '.join(WORDS[slot])}, or give a colour as "
-                    "'#rrggbb' or (r, g, b) in 0..255."
-                )
-        if isinstance(self.gender, str):
-            check_words({"gender": self.gender})
-        elif self.gender is not None and not 0 <= self.gender <= 1:
-            raise OptionError(f"gender={self.gender} is out of range. Give 'male', 'female' or a number from 0 to 1.")
-        if self.age is not None and not 10 <= self.age <= 90:
-            raise OptionError(f"age={self.age} is out of range. The model knows people of 10 to 90 years.")
-
-
 class PopulationPrior(ModelMixin, ConfigMixin):
     """Table of synthetic people: factors ``(people, 6)``, words ``(people, 6)`` and colours ``(people, 9)``."""
 
@@ -143,16 +96,16 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         self.register_buffer("colours", torch.zeros(num_people, 9))
         self.lift = nn.Parameter(torch.zeros(()), requires_grad=False)  # diffusers asks the first parameter for dtype
 
-    def sample(self, head: ParametricHead, heard: VoiceAttributes, wishes: Overrides, seed: int) -> Identity:
-        """The person whom ``seed`` picks among those who fit the voice and the wishes."""
+    def sample(self, head: ParametricHead, heard: VoiceAttributes, overrides: Overrides, seed: int) -> Identity:
+        """The person whom ``seed`` picks among those who fit the voice and the overrides."""
         codes = len(head.code_spread)
         draws = _Draws.of(seed, len(self.factors), codes + LOOK_TRAITS, len(heard.voice))
         # Boys and girls sound alike: the seed decides, or two clips of one child would be a boy and a girl.
-        sexed = heard.age > CHILD_UNTIL or wishes.age is not None
-        female = _female(heard.gender if sexed else 0.5, wishes.gender, draws.coin)
+        sexed = heard.age > CHILD_UNTIL or overrides.age is not None
+        female = _female(heard.gender if sexed else 0.5, overrides.gender, draws.coin)
         gender = 0.88 + 0.12 * draws.sex if female else 0.12 * draws.sex
-        gender = wishes.gender if isinstance(wishes.gender, float) else gender
-        age = _age(heard, draws.age) if wishes.age is None else float(wishes.age)
+        gender = overrides.gender if isinstance(overrides.gender, float) else gender
+        age = _age(heard, draws.age) if overrides.age is None else float(overrides.age)
         free = _free_traits(heard.voice, draws, codes)
         looks = free[codes:]
         build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
@@ -160,9 +113,8 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         person, dressed = self._fitting(gender, age, draws)
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
         ancestry = _triple(factors[person, 3:] / factors[person, 3:].sum())
-        features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
         spread = head.code_spread.float().cpu().numpy()
-        code = head.mean_code(features).cpu().numpy() + CODE_SPREAD * (spread @ free[:codes])
+        code = _mean_code(head, gender, age, build, ancestry) + CODE_SPREAD * (spread @ free[:codes])
         words: dict[str, Any] = {slot: WORDS[slot][int(self.looks[person, i])] for i, slot in enumerate(LOOKS)}
         words["clothes"] = WORDS["clothes"][int(self.looks[dressed, LOOKS.index("clothes")])]
         words["glasses"] = "none"  # no voice tells, and rims are what the shipped model draws worst: only on request
@@ -173,7 +125,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
             hair_shape=_evenly(looks[SHAPE]), traits=np.round(free, 3).astype(np.float32),
         )  # fmt: skip
         identity = self._coloured(identity, looks, draws.greying)
-        return self.edit(identity if female else _bearded(identity, looks[BEARD]), wishes)
+        return self.edit(head, identity if female else _bearded(identity, looks[BEARD]), overrides)
 
     def _fitting(self, gender: float, age: float, draws: _Draws) -> tuple[int, int]:
         """Who of the table is taken for the looks, and who for the clothes. A child has the looks that it will have as
@@ -190,21 +142,41 @@ class PopulationPrior(ModelMixin, ConfigMixin):
 
         return pick(draws.person, grown & ~(child & bald)), pick(draws.clothes, young if child else grown)
 
-    def edit(self, identity: Identity, wishes: Overrides) -> Identity:
-        """The same person with the wished looks; colours that belong to a word follow it."""
-        changes: dict = {slot: word for slot in LOOKS if (word := getattr(wishes, slot)) is not None}
-        if wishes.hair_color is not None:
-            changes |= self._hair_colour(wishes.hair_color)
-        if wishes.clothes_color is not None:
-            changes["clothes_rgb"] = read_colour(wishes.clothes_color)
-        if wishes.skin is not None:
-            given = None if wishes.skin in SKINS else read_colour(wishes.skin)
-            changes["skin_rgb"] = given or self._typical_skin(str(wishes.skin))
-        if identity.gender > 0.5 and wishes.beard is None and identity.beard != "none":
+    def edit(self, head: ParametricHead, identity: Identity, overrides: Overrides) -> Identity:
+        """The same person with other attributes; the same object where nothing changes. Colours that belong to a word
+        follow it, and the shape of the head follows sex and age; the colour of the hair stays at any age.
+        """
+        changes: dict[str, Any] = {slot: word for slot in LOOKS if (word := getattr(overrides, slot)) is not None}
+        if overrides.hair_color is not None:
+            changes |= self._hair_colour(overrides.hair_color)
+        if overrides.clothes_color is not None:
+            changes["clothes_rgb"] = read_colour(overrides.clothes_color)
+        if overrides.skin is not None:
+            given = None if overrides.skin in SKINS else read_colour(overrides.skin)
+            changes["skin_rgb"] = given or self._typical_skin(str(overrides.skin))
+        changes |= self._body(head, identity, overrides)
+        beardless = changes.get("gender", identity.gender) > 0.5 or changes.get("age", 99.0) <= GROWN_FROM
+        if beardless and overrides.beard is None and identity.beard != "none":
             changes["beard"] = "none"
         if "beard" in changes:
             changes["beard_growth"] = None
         return replace(identity, **changes) if changes else identity
+
+    def _body(self, head: ParametricHead, identity: Identity, overrides: Overrides) -> dict[str, Any]:
+        """Sex and age, and the head that goes with them."""
+        gender, age = identity.gender, identity.age
+        if isinstance(overrides.gender, str):
+            gender = gender if (gender > 0.5) == (overrides.gender == "female") else 1 - gender
+        elif overrides.gender is not None:
+            gender = float(overrides.gender)
+        if overrides.age is not None:
+            age = float(overrides.age)
+        if (gender, age) == (identity.gender, identity.age):
+            return {}
+        before = _mean_code(head, identity.gender, identity.age, identity.build, identity.ancestry)
+        after = _mean_code(head, gender, age, identity.build, identity.ancestry)
+        code = np.round(identity.code + after - before, 4).astype(np.float32)
+        return {"gender": gender, "age": age, "code": code}
 
     def _coloured(self, identity: Identity, looks: np.ndarray, greying: float) -> Identity:
         """The same person with hair and clothes of another shade, and hair that is grey with age."""
@@ -224,7 +196,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         if isinstance(wish, str) and wish in HAIR_TONES:
             return {"hair_color": wish, "hair_rgb": HAIR_TONES[wish]}
         colour = read_colour(wish)
-        assert colour is not None  # Overrides has checked it
+        assert colour is not None  # checked by `Overrides`
         return {"hair_color": nearest_color(colour, HAIR_TONES), "hair_rgb": colour}
 
     def _typical_skin(self, word: str) -> tuple[float, float, float]:
@@ -261,6 +233,14 @@ class _Draws:
             person=random.gumbel(size=people), clothes=random.gumbel(size=people),
             directions=random.normal(size=(traits, figures)), own=random.normal(size=traits),
         )  # fmt: skip
+
+
+def _mean_code(
+    head: ParametricHead, gender: float, age: float, build: float, ancestry: tuple[float, float, float]
+) -> np.ndarray:
+    """Mean identity code ``(codes,)`` of such people."""
+    features = torch.from_numpy(phenotype_features(gender, age_parameter(age), build, ancestry)).float()
+    return head.mean_code(features).cpu().numpy()
 
 
 def _female(heard: float, wished: str | float | None, coin: float) -> bool:

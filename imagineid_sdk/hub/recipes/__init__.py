@@ -1,6 +1,6 @@
-"""Compositions: which public checkpoint plays which role at full scale. Data only; `imagining.full` loads them.
+"""Recipes: which public checkpoint plays which role at full scale. Data only; `imagining.sd15` loads them.
 
-A composition is a json file: sd15.json beside this module, or a user's own with the same fields.
+A recipe is a json file: sd15.json beside this module, or a user's own with the same fields.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Recipe:
-        """Read a composition of this package by name, or a json file.
+        """Read a recipe of this package by name, or a json file.
 
         Raises:
             ModelError: there is none, or it is not one.
@@ -76,11 +76,11 @@ class Recipe(BaseModel):
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ModelError(
-                f"There is no composition {str(name)!r}. Give one of: {', '.join(named())}, or the path of a json file "
+                f"There is no recipe {str(name)!r}. Give one of: {', '.join(named())}, or the path of a json file "
                 "with the same fields."
             ) from error
         except ValidationError as error:
-            raise ModelError(f"{path} is not a composition. {_explain(error)}") from None
+            raise ModelError(f"{path} is not a recipe. {_explain(error)}") from None
 
     def roles(self) -> dict[str, Source]:
         return {name: getattr(self, name) for name in ROLES}
@@ -105,7 +105,7 @@ ROLES = tuple(name for name in Recipe.model_fields if name not in ("name", "desc
 
 
 def named() -> list[str]:
-    """Names of the compositions in this package."""
+    """Names of the recipes in this package."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -114,7 +114,7 @@ def is_named(name: object) -> bool:
 
 
 def is_recipe(model: object) -> bool:
-    """Whether ``from_pretrained(model)`` means a composition: one of this package, or the path of a json file."""
+    """Whether ``from_pretrained(model)`` means a recipe: one of this package, or the path of a json file."""
     return is_named(model) or (isinstance(model, (str, os.PathLike)) and str(model).endswith(".json"))
 
 

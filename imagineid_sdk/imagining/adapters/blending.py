@@ -149,7 +149,8 @@ class BlendingAdapter(ModelMixin, ConfigMixin):
     def blend_latents(self, latents: torch.Tensor, features: torch.Tensor, maps: torch.Tensor) -> LatentBlend:
         """``latents`` and features at 1/8 of the reference, warped to each frame."""
         detail = F.pixel_unshuffle(F.avg_pool2d(maps, 2), 4)
-        hidden = torch.cat([self.from_features(features), self.from_rest(torch.cat([latents, detail], dim=1))], dim=1)
+        rest = torch.cat([latents.to(maps.dtype), detail], dim=1)
+        hidden = torch.cat([self.from_features(features.to(maps.dtype)), self.from_rest(rest)], dim=1)
         hidden = self.blocks(hidden)
         return LatentBlend(self.heads(hidden), latents, self.mask(F.silu(hidden)).float().sigmoid())
 

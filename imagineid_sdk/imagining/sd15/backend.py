@@ -1,4 +1,4 @@
-"""Imagining at full scale, with the same calls as `imagining.imaginer.TinyBackend`: a reference frame, then the video.
+"""``sd15``: the backend on Stable Diffusion 1.5 checkpoints; 512x512 frames, window by window.
 
 A window of the motion module is 16 frames: the reference frame, the last frames of the window before, and new ones.
 The reference in every window is the anchor (nothing drifts, at any length), the overlap makes the seams; memory is
@@ -7,7 +7,7 @@ that of one window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,17 @@ import torch
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.mesh.head import ParametricHead
-from imagineid_sdk.face.persona.identity import COLORS, Identity
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.vocabulary import COLORS
+from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
 from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
 from imagineid_sdk.imagining.sd15.prompt import NEGATIVE, describe, encode, pseudo_words
+from imagineid_sdk.precision import pinned
+from imagineid_sdk.seeds import WINDOWS, torch_generator
 
+ADAPTERS = ("semantic", "spatial", "blending", "temporal")
 WINDOW, OVERLAP = 16, 3
 """Frames that the motion module sees together (as it was trained), and those of them that the last window made."""
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 4, 25, 7.0
@@ -32,7 +37,7 @@ DECODED_AT_ONCE = 4
 """Frames in the autoencoder together: at 512x512 it needs more memory for one than the denoiser."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SD15Scene:
     """What all frames of one person share: who it is, the latents ``(1, 4, height, width)`` of the reference frame and
     the embedded prompt ``(1, tokens, width)``."""
@@ -42,7 +47,16 @@ class SD15Scene:
     text: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Frames that a window begins with: latents, curves and noise."""
+
+    latents: torch.Tensor
+    curves: torch.Tensor
+    noise: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class SD15Backend:
     """The networks of the imagining half. ``adapters`` names those that are switched on; ``device`` is where they
     run; ``background`` is a colour word for the prompt or None."""
@@ -66,7 +80,7 @@ class SD15Backend:
 
     batch_size = WINDOW - 1 - OVERLAP
     """New frames in one window."""
-    lanes = 1
+    workers = 1
     """A window begins with what the one before it made."""
 
     @property
@@ -79,7 +93,7 @@ class SD15Backend:
         """Pixels of a frame's side."""
         return self.latent_shape[1] * 2 ** (len(self.autoencoder.config.block_out_channels) - 1)
 
-    def renderer(self, head: ParametricHead) -> CurveRenderer:
+    def geometry(self, head: ParametricHead) -> CurveRenderer:
         return CurveRenderer(head, self.size, self.latent_shape[1])
 
     def semantics(self, identity: Identity) -> torch.Tensor:
@@ -90,15 +104,11 @@ class SD15Backend:
         pseudo = pseudo_words(known, self.tokenizer, table) if known else None
         return encode(self.tokenizer, self.text_encoder, *words, pseudo)
 
-    @torch.no_grad()
-    def imagine_reference(
-        self,
-        identity: Identity,
-        geometry: FaceCurves,
-        motion: torch.Tensor,
-        steps: int | None = None,
-        on_step: Callable[[int, torch.Tensor], None] | None = None,
-    ) -> torch.Tensor:
+    @pinned
+    def portrait(
+        self, identity: Identity, geometry: FaceCurves, motion: torch.Tensor, steps: int | None = None,
+        on_step: OnStep | None = None,
+    ) -> torch.Tensor:  # fmt: skip
         """Latents ``(1, 4, height, width)`` of the person's neutral face, by the frozen base alone.
 
         Args:
@@ -118,18 +128,17 @@ class SD15Backend:
                 on_step=on_step,
             )  # fmt: skip
 
-    @torch.no_grad()
-    def set_scene(self, identity: Identity, latents: torch.Tensor) -> SD15Scene:
-        """Everything that all frames of a person share; ``latents`` are those of ``imagine_reference``."""
+    @pinned
+    def scene(self, identity: Identity, latents: torch.Tensor) -> SD15Scene:
+        """Everything that all frames of a person share; ``latents`` are those of ``portrait``."""
         return SD15Scene(identity, latents.to(self.device), self.semantics(identity))
 
-    @torch.no_grad()
+    @pinned
     def picture(self, scene: SD15Scene) -> torch.Tensor:
         """The reference frame, ``(1, 3, size, size)`` in [-1, 1]."""
         return self._decode(scene.latents)
 
-    @torch.no_grad()
-    def imagine_frames(
+    def frames(
         self, scene: SD15Scene, geometry: Iterator[tuple[FaceCurves, torch.Tensor]], steps: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Frames of a video, window by window.
@@ -139,25 +148,34 @@ class SD15Backend:
         """
         anchored = "blending" in self.adapters
         temporal = "temporal" in self.adapters
-        generator = torch.Generator().manual_seed(scene.identity.seed + 1)
+        generator = torch_generator(scene.identity.seed, WINDOWS)
         shared = _noise(1, self.latent_shape, generator)
         anchor_noise = _mix(shared, _noise(1, self.latent_shape, generator)).to(self.device)
-        before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None  # latents, curves and noise
+        before: _Kept | None = None
         for drawn, _ in geometry:
-            curves = drawn.pictures.to(self.device)
-            count = len(curves)
-            noise = _mix(shared, _noise(count, self.latent_shape, generator)).to(self.device)
-            kept = [(scene.latents, drawn.reference.to(self.device), anchor_noise)] if anchored and temporal else []
+            noise = _mix(shared, _noise(len(drawn.pictures), self.latent_shape, generator)).to(self.device)
+            anchor = _Kept(scene.latents, drawn.reference.to(self.device), anchor_noise)
+            kept = [anchor] if anchored and temporal else []
             if before is not None and temporal:
                 kept.append(before)
-            known = self._known(scene, [part[0] for part in kept], drawn.mask.to(self.device), anchored)
-            with nullcontext() if temporal else without_motion(self.denoiser):
-                latents = denoise_window(
-                    self._networks(), self.scheduler, torch.cat([*(part[2] for part in kept), noise]), scene.text,
-                    torch.cat([*(part[1] for part in kept), curves]), steps or FRAME_STEPS, known=known,
-                )[-count:]  # fmt: skip
-            before = latents[-OVERLAP:], curves[-OVERLAP:], noise[-OVERLAP:]
-            yield self._decode(latents), latents
+            pictures, made = self._window(scene, drawn, noise, kept, steps or FRAME_STEPS)
+            before = _Kept(made.latents[-OVERLAP:], made.curves[-OVERLAP:], made.noise[-OVERLAP:])
+            yield pictures, made.latents
+
+    @pinned
+    def _window(
+        self, scene: SD15Scene, drawn: FaceCurves, noise: torch.Tensor, kept: list[_Kept], steps: int
+    ) -> tuple[torch.Tensor, _Kept]:
+        """New frames, decoded, behind the frames that the window begins with."""
+        curves = drawn.pictures.to(self.device)
+        anchored = "blending" in self.adapters
+        known = self._known(scene, [part.latents for part in kept], drawn.mask.to(self.device), anchored)
+        with nullcontext() if "temporal" in self.adapters else without_motion(self.denoiser):
+            latents = denoise_window(
+                self._networks(), self.scheduler, torch.cat([*(part.noise for part in kept), noise]), scene.text,
+                torch.cat([*(part.curves for part in kept), curves]), steps, known=known,
+            )[-len(curves) :]  # fmt: skip
+        return self._decode(latents), _Kept(latents, curves, noise)
 
     @staticmethod
     def _known(scene: SD15Scene, kept: list[torch.Tensor], mask: torch.Tensor, anchored: bool) -> Known | None:

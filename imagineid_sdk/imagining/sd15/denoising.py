@@ -7,12 +7,14 @@ exactly. Known are the background of the reference frame everywhere, and whole f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from imagineid_sdk.imagining.backend import OnStep
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def denoise_window(
     steps: int,
     guidance: float = 1.0,
     known: Known | None = None,
-    on_step: Callable[[int, torch.Tensor], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> torch.Tensor:
     """Latents ``(frames, channels, height, width)`` float32 of consecutive frames.
 
@@ -75,7 +77,7 @@ def denoise_window(
         text: of the person ``(1, tokens, width)``; with ``guidance`` above 1 a second row that it leads away from.
         curves: ``(frames, 3, size, size)``.
         known: what is kept.
-        on_step: called with the step's index and the latents after it.
+        on_step: called after each step, see `OnStep`.
     """
     scheduler.set_timesteps(steps, device=noise.device)
     latents, rows = noise * scheduler.init_noise_sigma, len(text)
@@ -92,7 +94,7 @@ def denoise_window(
                 kept = scheduler.add_noise(kept, noise, scheduler.timesteps[step + 1].expand(len(kept)))
             latents = known.mask * latents + (1 - known.mask) * kept
         if on_step is not None:
-            on_step(step, latents)
+            latents = on_step(step, float(time), latents)
     return latents
 
 

@@ -1,4 +1,4 @@
-"""From a composition to networks: fetch what each role needs, and nothing else, and put it together."""
+"""From a recipe to networks: fetch what each role needs, and nothing else, and put it together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 
 from imagineid_sdk.errors import ModelError, OptionError, WeightsError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused
-from imagineid_sdk.hub.recipes import Recipe, Source
+from imagineid_sdk.hub.loading import LoadOptions, check_names
+from imagineid_sdk.hub.recipes import ROLES, Recipe, Source
 from imagineid_sdk.hub.sources import is_repository, require_transformers
 
 CLASSES = {
@@ -25,31 +26,30 @@ FRAME_SCHEDULE = {"timestep_spacing": "trailing", "beta_schedule": "linear"}
 """What the distilled motion module was trained with (model card of ByteDance/AnimateDiff-Lightning)."""
 
 
-def load_recipe(
-    name: str | os.PathLike[str], hub: HubOptions, dtype: torch.dtype | None, overrides: Mapping[str, Any]
-) -> dict[str, Any]:
+def load_recipe(name: str | os.PathLike[str], options: LoadOptions, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The imagining components of a pipeline, as its constructor takes them.
 
     Args:
-        name: a composition of the package, or the path of a json file.
-        dtype: of the networks; None is float32.
+        name: a recipe of the package, or the path of a json file.
+        options: where the checkpoints are fetched, and the networks' type; None is float32.
         overrides: role -> repository, folder, fields of `Source`, or the loaded component itself.
 
     Raises:
         MissingExtraError: transformers is not installed.
-        OptionError: no such role; or options that a composition fixes itself.
+        OptionError: no such role; or options that a recipe fixes itself.
         HubError, ModelError, WeightsError: a checkpoint can't be had or does not fit its role.
     """
-    require_transformers(f"The composition {str(name)!r}")
-    if hub.variant or hub.revision:
+    check_names(overrides, ROLES)
+    require_transformers(f"The recipe {str(name)!r}")
+    if options.variant or options.revision:
         raise OptionError(
-            "variant and revision belong to one repository; a composition has several and names the files of each. "
+            "variant and revision belong to one repository; a recipe has several and names the files of each. "
             "Override a role instead: denoiser={'revision': ..., 'files': [...]}."
         )
     given = {role: other for role, other in overrides.items() if not isinstance(other, (str, os.PathLike, Mapping))}
-    composition = Recipe.load(name).with_overrides({k: v for k, v in overrides.items() if k not in given})
-    folders = {role: locate(source, hub) for role, source in composition.roles().items() if role not in given}
-    loaded = {role: load_role(role, folder, composition, dtype) for role, folder in folders.items()} | given
+    recipe = Recipe.load(name).with_overrides({k: v for k, v in overrides.items() if k not in given})
+    folders = {role: locate(source, options) for role, source in recipe.roles().items() if role not in given}
+    loaded = {role: load_role(role, folder, recipe, options.dtype) for role, folder in folders.items()} | given
     motion = loaded.pop("motion_module")
     if type(loaded["denoiser"]).__name__ != "UNetMotionModel":
         loaded["denoiser"] = with_motion(loaded["denoiser"], motion)
@@ -80,9 +80,9 @@ def locate(source: Source, hub: HubOptions) -> Path:
     return first.parent
 
 
-def load_role(role: str, folder: Path, composition: Recipe, dtype: torch.dtype | None) -> Any:
+def load_role(role: str, folder: Path, recipe: Recipe, dtype: torch.dtype | None) -> Any:
     """The network, tokenizer or scheduler that a folder holds; of a motion module its tensors."""
-    weights = [name for name in composition.roles()[role].files if name.endswith(".safetensors")]
+    weights = [name for name in recipe.roles()[role].files if name.endswith(".safetensors")]
     try:
         if role == "motion_module":
             from safetensors.torch import load_file
@@ -100,7 +100,7 @@ def load_role(role: str, folder: Path, composition: Recipe, dtype: torch.dtype |
             return EulerDiscreteScheduler.from_config(EulerDiscreteScheduler.load_config(folder), **FRAME_SCHEDULE)
         return _load_network(role, folder, weights[0], dtype)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        source = composition.roles()[role]
+        source = recipe.roles()[role]
         raise WeightsError(
             f"The {role} from {source.repo} can't be loaded ({error}). Expected {', '.join(source.files)} of a Stable "
             f"Diffusion 1.5 model. Give force_download=True, or another source: {role}='owner/name'."

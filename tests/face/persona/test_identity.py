@@ -10,8 +10,10 @@ from safetensors.numpy import save_file
 
 from imagineid_sdk.errors import IdentityFileError, OptionError
 from imagineid_sdk.face.mesh.head import ParametricHead
-from imagineid_sdk.face.persona.identity import COLORS, WORDS, Identity, age_in_years, age_parameter
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.phenotype import age_in_years, age_parameter
 from imagineid_sdk.face.persona.population import Overrides, PopulationPrior, VoiceAttributes
+from imagineid_sdk.face.persona.vocabulary import COLORS, WORDS
 from imagineid_sdk.hub.sources import load_component
 
 

@@ -14,9 +14,11 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from imagineid_sdk.audio.clip import load_audio
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import OptionError, VideoError
-from imagineid_sdk.video.encoding import check_output_path, write_mp4, write_png
+from imagineid_sdk.files import check_output_path
+from imagineid_sdk.video.picture import write_png
+from imagineid_sdk.video.recorder import write_mp4
 
 COLOURS = np.array([[200, 30, 30], [30, 180, 40], [40, 60, 210], [230, 200, 170], [20, 20, 20], [245, 245, 245]])
 
@@ -129,7 +131,9 @@ def test_memory_does_not_grow_with_length(tmp_path):
     program = """
 import resource, sys
 import numpy as np
-from imagineid_sdk.video.encoding import write_mp4
+from imagineid_sdk.files import check_output_path
+from imagineid_sdk.video.picture import write_png
+from imagineid_sdk.video.recorder import write_mp4
 frame = np.zeros((256, 256, 3), np.uint8)
 write_mp4(sys.argv[1], (frame for _ in range(10)), fps=25, audio=None, metadata={})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -170,7 +174,9 @@ def test_ctrl_c_in_a_terminal_leaves_nothing(tmp_path):
     program = """
 import sys, time
 import numpy as np
-from imagineid_sdk.video.encoding import write_mp4
+from imagineid_sdk.files import check_output_path
+from imagineid_sdk.video.picture import write_png
+from imagineid_sdk.video.recorder import write_mp4
 def frames():
     while True:
         yield np.zeros((64, 64, 3), np.uint8)
