@@ -22,7 +22,7 @@ import torch
 
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.face.mesh.head import ParametricHead
-from imagineid_sdk.hub.sources import embedded_components
+from imagineid_sdk.hub.loading import embedded_components
 from imagineid_sdk.imagining.sd15.backend import WINDOW
 from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
 from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion

@@ -102,17 +102,17 @@ def find_ffmpeg() -> str:
 def check_encoder() -> None:
     """Raises FFmpegError, before any work is spent on frames, where no H.264 encoder is to be had."""
     path = find_ffmpeg()
-    if not _encodes_h264(path):
+    if _lacks_h264(path):
         raise FFmpegError(
             f"{path} has no H.264 encoder (libx264). Unset IMAGEIO_FFMPEG_EXE, or set it to an ffmpeg that has one."
         )
 
 
 @functools.lru_cache(maxsize=4)
-def _encodes_h264(path: str) -> bool:
+def _lacks_h264(path: str) -> bool:
     command = [path, "-hide_banner", "-v", "error", "-h", "encoder=libx264"]
     try:
         answer = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     except OSError:
-        return False
-    return b"Encoder libx264" in answer.stdout
+        return True
+    return b"not recognized" in answer.stdout + answer.stderr

@@ -208,7 +208,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         factors, settings = self._read(options)
         spoken: Any = audio if content is None else content
-        if spoken is None or spoken == []:
+        if spoken is None or isinstance(spoken, list) and not spoken:
             raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
         clips = [load_audio(one, settings.sampling_rate) for one in (spoken if isinstance(spoken, list) else [spoken])]
         outputs = []

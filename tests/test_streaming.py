@@ -170,7 +170,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_empty_sound_is_no_video(pipeline, tmp_path):
-    from imagineid_sdk.audio.stream import open_pipe
+    from imagineid_sdk.audio.decoding import open_pipe
 
     with open_pipe(io.BytesIO(b""), raw_rate=RATE) as sound, pytest.raises(AudioError, match="empty"):
         pipeline.write_mp4(sound, tmp_path / "a.mp4")

@@ -63,7 +63,7 @@ def main() -> None:
 
 def write_index(folder: Path) -> None:
     """``model_index.json``, once every component is there."""
-    from imagineid_sdk.hub.sources import load_component
+    from imagineid_sdk.hub.loading import load_component
     from imagineid_sdk.models import COMPONENTS
     from imagineid_sdk.pipeline import ImagineIDPipeline
 

@@ -12,8 +12,9 @@ import torch
 
 from examples.training.describe_people import describe
 from examples.training.people_dataset import people
+from imagineid_sdk.face.persona.overrides import LOOKS
 from imagineid_sdk.face.persona.phenotype import age_parameter
-from imagineid_sdk.face.persona.population import LOOKS, PopulationPrior
+from imagineid_sdk.face.persona.population import PopulationPrior
 from imagineid_sdk.face.persona.vocabulary import WORDS
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import mmap
 import os
 import struct
 import subprocess
@@ -44,6 +45,9 @@ none of those that find "sound" in a text file."""
 
 AU_HEADER = struct.Struct(">4sIIIII")
 """Sun's AU format, made for pipes: magic, offset of the samples, size, encoding, rate, channels."""
+
+OGG_BEGINNING = b"OggS\x00\x02"
+"""The first page of a logical stream (RFC 3533, 6)."""
 
 AudioSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | np.ndarray | torch.Tensor"
@@ -100,6 +104,13 @@ class Encoded:
         """How messages call it."""
         return "The audio" if self.path is None else f"The audio file {str(self.path)!r}"
 
+    def view(self) -> bytes | mmap.mmap:
+        """The content of the file, without reading it."""
+        if self.path is None:
+            return self.content
+        with self.path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
     @property
     def source(self) -> str | None:
         return self.given_as if self.path is None else str(self.path)
@@ -146,6 +157,8 @@ def read_through(source: Encoded, use: Callable[[Decoded], Result]) -> tuple[Dec
             return with_numpy, use(decoded)
     import soundfile
 
+    if (surplus := surplus_bytes(source.view())) > 0:
+        logger.warning("%s goes on for %d bytes after the end that its header states.", source.label, surplus)
     try:
         with with_soundfile(source) as decoded:
             return with_soundfile, use(decoded)
@@ -273,8 +286,8 @@ def with_soundfile(source: Encoded) -> Iterator[Decoded]:
     named = source.path if os.name == "nt" or source.path is None else os.fsencode(source.path)
     file = io.BytesIO(source.content) if named is None else named
     with soundfile.SoundFile(file) as sound:
-        if sound.format == "MP3":  # it believes the length in the first header, and two files may have been joined
-            raise _NoSound
+        if sound.format == "MP3" or source.view().find(OGG_BEGINNING, 1) > 0:
+            raise _NoSound  # of joined files libsndfile reads the first alone
 
         def blocks() -> Iterator[np.ndarray]:
             # Not SoundFile.blocks: where a damaged file ends before its header says, that repeats old samples.
@@ -344,6 +357,18 @@ def _ffmpeg(address: str, label: str, stdin: IO[bytes] | None = None, head: byte
             process.wait()
             with suppress(OSError):
                 output.close()
+
+
+def surplus_bytes(content: bytes | mmap.mmap) -> int:
+    """How far a wav, aiff or flac file goes on after its own end, such as one with another joined to it."""
+    kind, size = content[:4], content[4:8]
+    if kind == b"fLaC":
+        return max(0, content.find(kind + size, 1))
+    if kind not in (b"RIFF", b"FORM"):
+        return 0
+    stated = int.from_bytes(size, "little" if kind == b"RIFF" else "big")
+    # Recorders that crashed or wrote into a pipe leave 0 or the largest number.
+    return len(content) - stated - 9 if 0 < stated < 0xFFFFFF00 else 0
 
 
 def unreadable(label: str, log: str) -> str:

@@ -13,13 +13,13 @@ from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
 from imagineid_sdk.imagining.adapters.blending import decode_reference
 from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.video.backdrop import Backdrop
 
 
 @pytest.fixture(scope="module")
-def performance(pipeline, person):
-    return pipeline.renderer(person, GenerateOptions(reference_steps=2))
+def renderer(pipeline, person):
+    return pipeline.renderer(person, reference_steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,15 @@ def motion():
 @torch.no_grad()
 def from_scratch(pipe, identity, motion):
     """In float32, without anything computed before."""
-    code, renderer = torch.from_numpy(identity.code), GeometryRenderer(pipe.head)
+    code, maps = torch.from_numpy(identity.code), GeometryRenderer(pipe.head)
     blendshapes, pose = torch.from_numpy(motion.blendshapes), torch.from_numpy(motion.head_pose)
-    still = renderer.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
-    drawn, frames = renderer.draw(pipe.head(code, blendshapes, pose), still), len(blendshapes)
+    still = maps.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
+    drawn, frames = maps.draw(pipe.head(code, blendshapes, pose), still), len(blendshapes)
     reference = decode_reference(pipe.autoencoder, torch.from_numpy(identity.reference).float()[None])
     person = pipe.semantic_adapter(describe_person(identity)[None])
     words = pipe.attribute_embedder(pipe.attribute_embedder.encode(identity.attribute_weights())[None])
     tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
-    noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(identity.seed + 1))
+    noise = scene_noise(identity, (1, 16, 16, 16))
     spatial = pipe.spatial_adapter(drawn.maps, motion_vector(blendshapes, pose), person.style)
     blend = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow)
     noise = noise.expand(frames, -1, -1, -1)
@@ -58,46 +58,46 @@ def from_scratch(pipe, identity, motion):
 def test_hair_is_worn_as_asked(pipeline, person):
     def covered(*shape: float) -> int:
         worn = replace(person.without_face(), hair="bob", hair_shape=shape)
-        picture = pipeline.renderer(worn, GenerateOptions(background="transparent")).portrait()
+        picture = pipeline.renderer(worn, background="transparent").portrait()
         return int((picture[..., 3] > 127).sum())
 
     assert covered(1, 1, 1, 0) > 1.03 * covered(-1, -1, -1, 0)
 
 
-def test_quick_frames_are_those_from_scratch(pipeline, performance, motion):
-    _, pictures = from_scratch(pipeline, performance.identity, motion)
+def test_quick_frames_are_those_from_scratch(pipeline, renderer, motion):
+    _, pictures = from_scratch(pipeline, renderer.identity, motion)
     expected = Backdrop.from_option(None).lay_behind(pictures)
-    made = np.concatenate(list(performance.frames(motion)))
+    made = np.concatenate(list(renderer.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
     assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255
 
 
-def test_batches_of_any_size_give_the_same_frames(performance, motion):
-    together = np.concatenate(list(performance.frames(motion)))
+def test_batches_of_any_size_give_the_same_frames(renderer, motion):
+    together = np.concatenate(list(renderer.frames(motion)))
     first = FaceMotion(25.0, motion.blendshapes[:1], motion.head_pose[:1])
-    alone = np.concatenate(list(performance.frames(first)))
+    alone = np.concatenate(list(renderer.frames(first)))
     assert np.abs(alone.astype(int) - together[:1]).mean() < 0.3
 
 
-def test_a_portrait_is_the_person_at_rest(performance):
+def test_a_portrait_is_the_person_at_rest(renderer):
     still = FaceMotion(25.0, np.zeros((1, 52), np.float32), np.zeros((1, 3), np.float32))
-    frame = next(performance.frames(still))[0]
-    assert performance.portrait().shape == frame.shape == (256, 256, 3)
-    assert np.abs(performance.portrait().astype(int) - frame).mean() < 8
+    frame = next(renderer.frames(still))[0]
+    assert renderer.portrait().shape == frame.shape == (256, 256, 3)
+    assert np.abs(renderer.portrait().astype(int) - frame).mean() < 8
 
 
 def test_one_set_of_threads_serves_all_videos_of_a_pipeline(pipeline, person):
     # Threads of their own for every video would each keep memory of their own.
     still = FaceMotion(25.0, np.zeros((20, 52), np.float32), np.zeros((20, 3), np.float32))
-    performances = [pipeline.renderer(person, GenerateOptions()) for _ in range(3)]
-    for performance in performances:
-        assert sum(len(batch) for batch in performance.frames(still)) == 20
-    if performances[0].batch_size > performances[0]._imaginer.batch_size:  # more than one lane
-        assert len({performance._lanes for performance in performances}) == 1
+    renderers = [pipeline.renderer(person) for _ in range(3)]
+    for renderer in renderers:
+        assert sum(len(batch) for batch in renderer.frames(still)) == 20
+    if renderers[0].batch_size > renderers[0]._backend.batch_size:  # more than one worker
+        assert len({renderer._workers for renderer in renderers}) == 1
 
 
 def test_converted_networks_leave_the_pipelines_own_as_they_are(pipeline, person):
     before = {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()}
-    pipeline.renderer(person, GenerateOptions())
+    pipeline.renderer(person)
     assert {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()} == before
     assert set(before.values()) == {torch.float32}

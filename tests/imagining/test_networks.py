@@ -66,8 +66,13 @@ def test_a_still_flow_leaves_features_where_they_are():
 
 def test_denoising_ends_at_the_estimate_when_it_is_sure():
     wanted, steps = torch.randn(1, 4, 4, 4), []
-    made = denoise(lambda noisy, time: wanted, torch.randn(1, 4, 4, 4), 5, lambda step, _: steps.append(step))
-    assert torch.allclose(made, wanted) and steps == [0, 1, 2, 3, 4]
+
+    def on_step(step: int, time: float, latents: torch.Tensor) -> torch.Tensor:
+        steps.append((step, round(time, 3)))
+        return latents
+
+    made = denoise(lambda noisy, time: wanted, torch.randn(1, 4, 4, 4), 5, on_step)
+    assert torch.allclose(made, wanted) and steps == [(0, 1.0), (1, 0.8), (2, 0.6), (3, 0.4), (4, 0.2)]
 
 
 def test_words_that_are_not_given_have_a_token_of_their_own(small):

@@ -8,7 +8,7 @@ import pytest
 from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
-from imagineid_sdk.listening.stream import FILE, LIVE, Latency, ListeningStream, live
+from imagineid_sdk.listening.stream import FILE, LIVE, Latency, live_latency
 from tests.listening.conftest import as_clip
 
 JAW = MOUTH_BLENDSHAPES.index("jawOpen")
@@ -21,7 +21,7 @@ def hello(example_audio):
 
 def heard(listener, samples, pace, piece):
     """Mouth blendshapes and voice activity that became certain, joined, and the longest segment that was held."""
-    stream, mouth, speech, longest = ListeningStream(listener, pace), [], [], 0
+    stream, mouth, speech, longest = listener.open(pace), [], [], 0
 
     def take(segments):
         nonlocal longest
@@ -66,7 +66,7 @@ def test_live_the_mouth_follows_the_words(listener, hello):
 
 
 def test_the_look_ahead_is_what_was_asked_for():
-    assert live(LIVE.seconds) == LIVE and live(1.0).seconds == pytest.approx(1.0)
+    assert live_latency(LIVE.seconds) == LIVE and live_latency(1.0).seconds == pytest.approx(1.0)
     for wrong in (0.1, 11, float("nan")):
         with pytest.raises(OptionError, match="look_ahead"):
-            live(wrong)
+            live_latency(wrong)

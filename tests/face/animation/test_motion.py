@@ -7,8 +7,9 @@ import pytest
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.expression import lip_gap
+from imagineid_sdk.face.animation.head_pose import POSE_LIMITS
 from imagineid_sdk.face.animation.lips import at_rest
-from imagineid_sdk.face.animation.motion import POSE_LIMITS, Animator, FaceMotion, animate
+from imagineid_sdk.face.animation.motion import Animator, FaceMotion, animate
 from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
 from imagineid_sdk.listening.profile import (
     EMOTIONS,

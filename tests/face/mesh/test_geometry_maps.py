@@ -9,7 +9,7 @@ import torch
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.geometry_maps import MAP_CHANNELS, GeometryRenderer, extend_flow
 from imagineid_sdk.face.mesh.head import ParametricHead
-from imagineid_sdk.hub.sources import load_component
+from imagineid_sdk.hub.loading import load_component
 
 
 @pytest.fixture(scope="module")

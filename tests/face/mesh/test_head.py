@@ -7,7 +7,7 @@ import torch
 
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.head import ParametricHead, rotation, rotation_vector
-from imagineid_sdk.hub.sources import load_component
+from imagineid_sdk.hub.loading import load_component
 
 
 @pytest.fixture(scope="module")

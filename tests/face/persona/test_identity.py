@@ -14,7 +14,7 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years, age_parameter
 from imagineid_sdk.face.persona.population import Overrides, PopulationPrior, VoiceAttributes
 from imagineid_sdk.face.persona.vocabulary import COLORS, WORDS
-from imagineid_sdk.hub.sources import load_component
+from imagineid_sdk.hub.loading import load_component
 
 
 def unit(seed: int) -> np.ndarray:

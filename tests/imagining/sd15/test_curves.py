@@ -19,7 +19,7 @@ SIZE = 256
 @pytest.fixture(scope="module")
 def head(shipped_weights):
     from imagineid_sdk.face.mesh.head import ParametricHead
-    from imagineid_sdk.hub.sources import load_component
+    from imagineid_sdk.hub.loading import load_component
 
     return load_component(shipped_weights, "head", ParametricHead)
 

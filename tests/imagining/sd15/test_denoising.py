@@ -57,7 +57,7 @@ def test_what_is_known_is_kept_exactly(moving, scheduler):
     seen: list[int] = []
     made = denoise_window(
         Networks(moving, None), scheduler, noise, text, None, 3, known=Known(wanted, mask),
-        on_step=lambda step, _: seen.append(step),
+        on_step=lambda step, _, latents: seen.append(step) or latents,
     )  # fmt: skip
     assert torch.equal(made[0], wanted[0]) and torch.equal(made[1, :, :2], wanted[1, :, :2])
     assert not torch.allclose(made[2], wanted[2]) and torch.isfinite(made).all()
