@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diffusers import ModelMixin as ModelMixin  # diffusers looks here for the base of the classes that it loads
 from diffusers import UNet2DConditionModel
 
 from imagineid_sdk.face.mesh.head import ParametricHead

@@ -200,10 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"errors": [], "warnings": []})
         if path.endswith(".git/info/lfs/objects/batch"):
             wanted = json.loads(body)["objects"]
-            upload = [o | {"blendshapes": {"upload": {"href": f"{self.hub.url}/upload/{o['oid']}"}}} for o in wanted]
+            upload = [o | {"actions": {"upload": {"href": f"{self.hub.url}/upload/{o['oid']}"}}} for o in wanted]
             return self._json({"transfer": "basic", "objects": upload})
-        repo, (blendshape, revision) = "/".join(path.split("/")[2:4]), path.split("/")[4:6]
-        if blendshape == "preupload":
+        repo, (action, revision) = "/".join(path.split("/")[2:4]), path.split("/")[4:6]
+        if action == "preupload":
             modes = [
                 {
                     "path": f["path"],
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for f in json.loads(body)["files"]
             ]
             return self._json({"files": modes})
-        assert blendshape == "commit"
+        assert action == "commit"
         files = self._committed([json.loads(line) for line in body.splitlines() if line])
         self.hub.publish(repo, self.hub.repositories[repo].branches.get(revision, {}) | files, revision)
         commit = commit_of(files)

@@ -90,7 +90,7 @@ def test_a_second_load_asks_for_no_weights_and_a_third_needs_no_hub(full, twins,
 
 def test_roles_can_be_overridden_by_folders_files_and_components(full, place, tmp_path):
     make_autoencoder(tmp_path / "mine")
-    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "recipes" / "sd15.json").read_text())
+    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "hub" / "recipes" / "sd15.json").read_text())
     own["autoencoder"] |= {"repo": str(tmp_path / "mine")}
     (tmp_path / "own.json").write_text(json.dumps(own))
     options = {"cache_dir": place / "cache", "local_files_only": True}

@@ -6,7 +6,7 @@ A recipe is a json file: sd15.json beside this module, or a user's own with the 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,7 @@ class Recipe(BaseModel):
         Raises:
             OptionError: there is no such role, or its new source is not one.
         """
-        unknown = [name for name in overrides if name not in ROLES]
-        if unknown:
-            raise OptionError(f"There is no role {unknown[0]!r}. The roles are: {', '.join(ROLES)}.")
+        check_roles(overrides)
         try:
             changed = {role: self.roles()[role].replaced_by(other) for role, other in overrides.items()}
         except ValidationError as error:
@@ -102,6 +100,12 @@ class Recipe(BaseModel):
 
 
 ROLES = tuple(name for name in Recipe.model_fields if name not in ("name", "description"))
+
+
+def check_roles(names: Iterable[str]) -> None:
+    """Raises OptionError for what is no role."""
+    if unknown := [name for name in names if name not in ROLES]:
+        raise OptionError(f"There is no role {unknown[0]!r}. The roles are: {', '.join(ROLES)}.")
 
 
 def named() -> list[str]:

@@ -12,8 +12,8 @@ import torch
 
 from imagineid_sdk.errors import ModelError, OptionError, WeightsError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused
-from imagineid_sdk.hub.loading import LoadOptions, check_names
-from imagineid_sdk.hub.recipes import ROLES, Recipe, Source
+from imagineid_sdk.hub.loading import LoadOptions
+from imagineid_sdk.hub.recipes import Recipe, Source, check_roles
 from imagineid_sdk.hub.sources import is_repository, require_transformers
 
 CLASSES = {
@@ -39,7 +39,7 @@ def load_recipe(name: str | os.PathLike[str], options: LoadOptions, overrides: M
         OptionError: no such role; or options that a recipe fixes itself.
         HubError, ModelError, WeightsError: a checkpoint can't be had or does not fit its role.
     """
-    check_names(overrides, ROLES)
+    check_roles(overrides)
     require_transformers(f"The recipe {str(name)!r}")
     if options.variant or options.revision:
         raise OptionError(
