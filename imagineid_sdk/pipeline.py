@@ -7,6 +7,7 @@ out.save("talk.mp4")
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Literal, overload
 
@@ -55,6 +56,8 @@ from imagineid_sdk.resolver import (
 )
 from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
 from imagineid_sdk.video.recorder import PathOrFile
+
+logger = logging.getLogger(__name__)
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -122,13 +125,20 @@ class ImagineIDPipeline(DiffusionPipeline):
         with typed_load_errors(folder if model is None else model):
             return super().from_pretrained(str(folder), **chosen.for_diffusers(options))
 
+    @classmethod
+    def from_pipe(cls, pipeline: DiffusionPipeline, **components: Any) -> Self:
+        """A pipeline of the same networks, some exchanged; nothing is loaded or copied. ``dtype`` is as for `to`."""
+        dtype = LoadOptions.take(components).dtype
+        made = cls(**(pipeline.components | components))
+        return made if dtype is None else made.to(dtype)
+
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As in diffusers; a dtype is that of the networks that imagine, the others stay in float32."""
         given = [*(arg for arg in args if isinstance(arg, torch.dtype)), kwargs.pop("dtype", None)]
         if (dtype := read_dtype(next((one for one in given if one is not None), None))) is not None:
             for name in IMAGINING:
                 if isinstance(module := getattr(self, name, None), torch.nn.Module):
-                    module.to(dtype)
+                    torch.nn.Module.to(module, dtype)
         super().to(*(arg for arg in args if not isinstance(arg, torch.dtype)), **kwargs)
         return self
 
@@ -294,6 +304,10 @@ class ImagineIDPipeline(DiffusionPipeline):
         return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
     def _listener(self) -> Listener:
+        if self._workers.forked:  # OpenMP would wait for ever for threads that only the parent has
+            logger.warning("The pipeline was loaded before a fork and runs on one thread. Load it in each process.")
+            torch.set_num_threads(1)
+            self._workers = Workers(1)
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
 
 

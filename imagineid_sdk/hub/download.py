@@ -121,7 +121,7 @@ def typed_hub_errors(repo: str, name: str, options: HubOptions, revision: str | 
     try:
         yield
     # ValueError: contradicting arguments and impossible names; RuntimeError: the Hub's own transfer protocol.
-    except (OSError, ValueError, RuntimeError, errors.HTTPError, errors.EntryNotFoundError) as error:
+    except (OSError, ValueError, RuntimeError, errors.HTTPError, errors.EntryNotFoundError) as error:  # type: ignore[attr-defined]
         reason = _explain(error, name, options, revision or options.revision or "main", repo)
         raise HubError(f"The model {repo!r} can't be loaded from the Hub: {reason}") from error
 

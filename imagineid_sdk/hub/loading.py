@@ -19,7 +19,7 @@ from imagineid_sdk.errors import MissingExtraError, OptionError, WeightsError
 from imagineid_sdk.hub.download import HubOptions
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
 from imagineid_sdk.models import COMPONENTS, IMAGINING
-from imagineid_sdk.precision import read_dtype
+from imagineid_sdk.precision import pinned, read_dtype
 
 ALIGNMENT = 64
 """Bytes that torch's own tensors begin at multiples of."""
@@ -109,6 +109,7 @@ def embedded_components(components: Mapping[str, type[Any]]) -> dict[str, Any]:
     return {name: load_component(embedded_model(), name, kind) for name, kind in components.items()}
 
 
+@pinned
 def load_component(folder: Path, name: str, kind: type[Any]) -> Any:
     """One network of an embedded model, in float32, without the Hub's machinery.
 

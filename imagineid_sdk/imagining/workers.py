@@ -3,6 +3,7 @@ layer of a few hundred pixels has too little work to share."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,12 +31,21 @@ class Workers:
     """
 
     def __init__(self, count: int) -> None:
-        self.count, self._threads = count, torch.get_num_threads()
+        self.count, self._threads, self._process = count, torch.get_num_threads(), os.getpid()
         self._pool: ThreadPoolExecutor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Threads can't be copied or pickled; a copy starts its own."""
-        return self.__dict__ | {"_pool": None}
+        return {"count": self.count}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is the child of the process that these were made in, where the threads of neither this object
+        nor OpenMP exist."""
+        return self._process != os.getpid()
 
     def fit(self, count: int) -> bool:
         """Whether a new object with ``count`` would be the same, under torch's present number of threads."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
+from imagineid_sdk.precision import pinned
 
 Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
 """A colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent", or the default."""
@@ -30,6 +31,7 @@ class Backdrop:
     picture: torch.Tensor | None
 
     @classmethod
+    @pinned
     def from_option(cls, option: Any) -> Backdrop:
         """Read the ``background`` option, see `GenerateOptions`."""
         if option is None:

@@ -77,7 +77,7 @@ def in_full_precision(
     millimetres, and lips would neither meet nor part when they should."""
 
     @wraps(evaluate)
-    def evaluated(head: ParametricHead, *args: Given.args, **options: Given.kwargs) -> Result:
+    def evaluated(head: ParametricHead, /, *args: Given.args, **options: Given.kwargs) -> Result:
         with torch.no_grad(), torch.autocast(head.identity_mean.device.type, enabled=False):
             return evaluate(head, *args, **options)
 
@@ -243,7 +243,7 @@ def rotation(pose: torch.Tensor) -> torch.Tensor:
     zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
 
     def matrix(*rows: torch.Tensor) -> torch.Tensor:
-        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+        return torch.stack(rows, dim=-1).reshape(*yaw.shape, 3, 3)
 
     about_y = matrix(yaw.cos(), zero, yaw.sin(), zero, one, zero, -yaw.sin(), zero, yaw.cos())
     about_x = matrix(one, zero, zero, zero, pitch.cos(), -pitch.sin(), zero, pitch.sin(), pitch.cos())
@@ -269,4 +269,4 @@ def skew(vector: torch.Tensor) -> torch.Tensor:
     """Cross-product matrices ``(..., 3, 3)``."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(*x.shape, 3, 3)
