@@ -105,8 +105,7 @@ class ImagineIDPipeline(DiffusionPipeline):
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
         """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
 
-        Raises:
-            AudioError: the sound can't be used.
+        Raises AudioError for a sound that can't be used.
         """
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
