@@ -16,10 +16,11 @@ from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Columns, Row, rows_of
 from benchmarks.videos import BLINKING, Bench, sharpness_of
-from imagineid_sdk.face.expression import lip_gap
-from imagineid_sdk.imagining.backdrop import Backdrop
-from imagineid_sdk.imagining.blending import decode_reference
-from imagineid_sdk.imagining.imaginer import ADAPTERS, bfloat16_pays
+from imagineid_sdk.face.animation.expression import lip_gap
+from imagineid_sdk.imagining.adapters.blending import decode_reference
+from imagineid_sdk.imagining.tiny import ADAPTERS
+from imagineid_sdk.precision import bfloat16_pays
+from imagineid_sdk.video.backdrop import Backdrop
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
     half = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16_pays(latents.device))
     with half:
         reference = decode_reference(pipe.autoencoder, latents)
-    for drawn, _ in pipe.performance(person).draw(motion):
+    for drawn, _ in pipe.renderer(person).draw(motion):
         with half:
             warped = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow).latents
             lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)

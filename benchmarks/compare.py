@@ -33,7 +33,7 @@ DIFFUSION_STEPS = 4
 
 
 def some_motion(frames: int) -> Any:
-    from imagineid_sdk.face.motion import FaceMotion
+    from imagineid_sdk.face.animation.motion import FaceMotion
 
     random = np.random.default_rng(0)
     actions = np.clip(random.normal(0, 0.15, (frames, 52)), 0, 1).astype(np.float32)
@@ -47,23 +47,23 @@ def ours(frames: int) -> tuple[Run, Run]:
     pipe = ImagineIDPipeline.from_pretrained()
     pipe.set_progress_bar_config(disable=True)
     voice = 0.1 * np.sin(2 * np.pi * 150 * np.arange(8000) / 16_000)
-    performance, motion = pipe.performance(pipe.imagine(voice, num_faces=1)[0].identity), some_motion(frames)
+    performance, motion = pipe.renderer(pipe.imagine(voice, num_faces=1)[0].identity), some_motion(frames)
     return lambda: list(performance.frames(motion)), lambda: plain_frames(pipe, performance.identity, motion)
 
 
 @torch.no_grad()
 def plain_frames(pipe: Any, identity: Any, motion: Any) -> None:
-    from imagineid_sdk.face.geometry import GeometryRenderer
+    from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
+    from imagineid_sdk.imagining.adapters.blending import decode_reference
+    from imagineid_sdk.imagining.adapters.spatial import motion_vector
     from imagineid_sdk.imagining.autoencoder import compose
-    from imagineid_sdk.imagining.blending import decode_reference
     from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-    from imagineid_sdk.imagining.spatial import motion_vector
 
     code = torch.from_numpy(identity.code)
     still = pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3))
-    words = pipe.words(pipe.words.weigh(identity.shares())[None])
+    words = pipe.attribute_embedder(pipe.attribute_embedder.encode(identity.attribute_weights())[None])
     noise = torch.randn(1, 16, 16, 16)
-    for actions, pose in zip(torch.from_numpy(motion.actions), torch.from_numpy(motion.head_pose), strict=True):
+    for actions, pose in zip(torch.from_numpy(motion.blendshapes), torch.from_numpy(motion.head_pose), strict=True):
         renderer = GeometryRenderer(pipe.head)
         drawn = renderer.draw(pipe.head(code, actions[None], pose[None]), renderer.reference(still))
         reference = decode_reference(pipe.autoencoder, torch.from_numpy(identity.reference).float()[None])

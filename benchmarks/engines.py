@@ -35,16 +35,17 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 class FrameNetworks(nn.Module):
     """Maps, flow and motion -> pictures ``(frames, 4, 256, 256)``: what of a frame is a network's work."""
 
-    def __init__(self, imaginer: Any, scene: Any) -> None:
+    def __init__(self, backend: Any, scene: Any) -> None:
         super().__init__()
-        self.imaginer, self.scene = imaginer, scene
-        networks = (imaginer.autoencoder, imaginer.denoiser, imaginer.spatial_adapter, imaginer.blending_adapter)
+        self.backend, self.scene = backend, scene
+        own = backend.networks
+        networks = (own.autoencoder, own.denoiser, own.spatial_adapter, own.blending_adapter)
         self.networks = nn.ModuleList(networks).requires_grad_(False)
 
     def forward(self, maps: torch.Tensor, flow: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
-        from imagineid_sdk.face.geometry import GeometryMaps
+        from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
 
-        return self.imaginer.imagine(self.scene, GeometryMaps(maps, flow), motion)[0]
+        return self.backend.imagine(self.scene, GeometryMaps(maps, flow), motion)[0]
 
 
 @dataclass(frozen=True)
@@ -58,46 +59,46 @@ class Engine:
 @contextmanager
 def computing(bfloat16: bool) -> Iterator[None]:
     """Frames are made in bfloat16 where that pays, or never."""
-    from imagineid_sdk.imagining import imaginer
+    from imagineid_sdk.imagining import networks
 
-    usual = imaginer.bfloat16_pays
-    imaginer.bfloat16_pays = usual if bfloat16 else lambda device: False
+    usual = networks.bfloat16_pays
+    networks.bfloat16_pays = usual if bfloat16 else lambda device: False
     try:
         yield
     finally:
-        imaginer.bfloat16_pays = usual
+        networks.bfloat16_pays = usual
 
 
 def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
     """The networks of one person and a moving head's geometry, in batches as a video has them."""
     from imagineid_sdk import ImagineIDPipeline
-    from imagineid_sdk.face.motion import FaceMotion
+    from imagineid_sdk.face.animation.motion import FaceMotion
 
     with computing(bfloat16):
         pipe = ImagineIDPipeline.from_pretrained()
         pipe.set_progress_bar_config(disable=True)
         random = np.random.default_rng(SEED)
         voice = 0.1 * np.sin(2 * np.pi * 150 * np.arange(8000) / 16_000)
-        performance = pipe.performance(pipe.imagine(voice, num_faces=1)[0].identity)
+        performance = pipe.renderer(pipe.imagine(voice, num_faces=1)[0].identity)
         actions = np.clip(random.normal(0, 0.15, (2 * FRAMES, 52)), 0, 1).astype(np.float32)
         motion = FaceMotion(25.0, actions, random.normal(0, 3, (2 * FRAMES, 3)).astype(np.float32))
         with torch.no_grad():
             batches = [(drawn.maps, drawn.flow, vector) for drawn, vector in performance.draw(motion)]
-    return FrameNetworks(performance._imaginer, performance._scene), batches
+    return FrameNetworks(performance._backend, performance._scene), batches
 
 
 def in_torch(bfloat16: bool, compiled: bool = False) -> Engine:
-    from imagineid_sdk.imagining.lanes import Lanes, count_lanes
+    from imagineid_sdk.imagining.workers import Workers, count_workers
 
     started = time.perf_counter()
     networks, batches = networks_and_batches(bfloat16)
-    lanes = Lanes(count_lanes())
+    workers = Workers(count_workers())
     if compiled:
         networks.compile(dynamic=False)
 
     def run(wanted: list[Batch]) -> list[np.ndarray]:
         with computing(bfloat16):
-            return list(lanes.work(lambda batch: networks(*batch).numpy(), wanted))
+            return list(workers.work(lambda batch: networks(*batch).numpy(), wanted))
 
     run(batches[:4])
     return Engine(time.perf_counter() - started, run)

@@ -15,13 +15,13 @@ from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import OTHER_MANNER, OTHER_PERSON, Change, Speech, changed
 from benchmarks.tables import Row, write
 from benchmarks.videos import Bench
-from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.animation.expression import lip_gap
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.listening.profile import EMOTIONS, VoiceProfile
 
 MOODY_PEOPLE = 4
 """Some resting faces look sad to the judge: emotions are judged on as many people."""
-UPPER_FACE = [k for k, name in enumerate(ARKIT_ACTIONS) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
+UPPER_FACE = [k for k, name in enumerate(ARKIT_BLENDSHAPES) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
 """Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
 
 
@@ -32,7 +32,7 @@ HEARD: dict[str, Callable[[VoiceProfile, VoiceProfile], float]] = {
     "voice embedding": lambda a, b: 1 - float(a.embedding @ b.embedding),
     "sex": lambda a, b: abs(a.gender.value - b.gender.value),
     "age": lambda a, b: abs(a.age.value - b.age.value),
-    "mouth actions": lambda a, b: _difference(a.content.actions, b.content.actions),
+    "mouth actions": lambda a, b: _difference(a.content.blendshapes, b.content.blendshapes),
     "emotion": lambda a, b: float(np.abs(a.emotion.probabilities - b.emotion.probabilities).sum() / 2),
 }
 """Distances of two profiles in each output."""

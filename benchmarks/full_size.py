@@ -20,12 +20,12 @@ from typing import Any
 
 import torch
 
-from imagineid_sdk.components import embedded_components
-from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.imagining.full.curves import CurveRenderer, FaceCurves
-from imagineid_sdk.imagining.full.denoising import Known, Networks, denoise_window, without_motion
-from imagineid_sdk.imagining.full.imaginer import WINDOW
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.hub.loading import embedded_components
+from imagineid_sdk.imagining.sd15.backend import WINDOW
+from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
+from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
 
 TEXT = (1, 77, 768)
 """Embeddings of CLIP ViT-L/14, the text encoder of Stable Diffusion 1.5."""
@@ -65,8 +65,8 @@ def build(device: str, dtype: torch.dtype) -> dict[str, Any]:
 def draw(size: int, frames: int) -> FaceCurves:
     """Curves of the mean head that opens its mouth and turns."""
     head = embedded_components({"head": ParametricHead})["head"]
-    actions = torch.zeros(frames, len(ARKIT_ACTIONS))
-    actions[:, ARKIT_ACTIONS.index("jawOpen")] = torch.linspace(0, 0.7, frames)
+    actions = torch.zeros(frames, len(ARKIT_BLENDSHAPES))
+    actions[:, ARKIT_BLENDSHAPES.index("jawOpen")] = torch.linspace(0, 0.7, frames)
     pose = torch.zeros(frames, 3)
     pose[:, 0] = torch.linspace(0, 10, frames)
     posed = head(torch.zeros(head.config.num_identity_codes), actions, pose)

@@ -22,7 +22,7 @@ from benchmarks.judges import (
     sharpness,
 )
 from benchmarks.landmarks import Shown
-from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.animation.expression import lip_gap
 
 # Points of MediaPipe's mesh.
 BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)

@@ -17,7 +17,7 @@ from benchmarks.sheets import in_rows, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, mean_and, measure_row
 from benchmarks.videos import Bench, Generated
-from imagineid_sdk.face.people import STEADY
+from imagineid_sdk.face.persona.population import STEADY
 
 SAME, OTHER = 0.35, 0.6  # dlib distances below which two faces should lie for one voice, and above which for two
 LOOKS: dict[str, Callable[[Any], Any]] = {
@@ -169,8 +169,8 @@ def own_way_rows(bench: Bench, voices: Sequence[Voice]) -> list[Row]:
     pairs = [pair for pair in pairs if pair[0].speech.sex in ("man", "woman")]
     if len(pairs) < 4:
         return []
-    own_way = bench.pipe.identity_encoder.own_way
-    figures = np.stack([[own_way(voice.profile.embedding) for voice in pair] for pair in pairs])
+    speaker_direction = bench.pipe.identity_encoder.speaker_direction
+    figures = np.stack([[speaker_direction(voice.profile.embedding) for voice in pair] for pair in pairs])
     for sex in ("man", "woman"):
         chosen = np.array([pair[0].speech.sex == sex for pair in pairs])
         figures[chosen] -= figures[chosen].mean((0, 1)) if chosen.any() else 0

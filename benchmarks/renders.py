@@ -26,9 +26,9 @@ from benchmarks.measures import (
     within,
 )
 from benchmarks.tables import Row, measure_row, write
-from imagineid_sdk.face.actions import ACTION_INDEX, ARKIT_ACTIONS
-from imagineid_sdk.face.expression import EXPRESSION_MATRIX, lip_gap
-from imagineid_sdk.face.identity import age_in_years
+from imagineid_sdk.face.animation.expression import EXPRESSION_MATRIX, lip_gap
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
+from imagineid_sdk.face.persona.phenotype import age_in_years
 from imagineid_sdk.listening.profile import EMOTIONS
 
 BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them
@@ -37,7 +37,7 @@ GROWN, LIKE_ANCESTRY = 0.6, 0.3
 """anny's age of grown-ups; how far apart shares of ancestry may be to be called alike."""
 EXPRESSIVE = [
     k
-    for k, name in enumerate(ARKIT_ACTIONS)
+    for k, name in enumerate(ARKIT_BLENDSHAPES)
     if name.startswith(("brow", "cheekSquint", "noseSneer", "eyeWide", "mouthSmile", "mouthFrown"))
 ]
 STRONG_MOOD, MOOD_ALIKE = 0.6, 0.85
@@ -134,7 +134,7 @@ def _picture_rows(people: list[tuple[Video, About]]) -> list[Row]:
     videos = [video for video, _ in people]
     gap = np.concatenate([lip_gap(v.actions) for v in videos])
     opening = np.concatenate([v.lip_opening for v in videos])
-    blink = np.concatenate([v.actions[:, ACTION_INDEX["eyeBlinkLeft"]] for v in videos])
+    blink = np.concatenate([v.actions[:, BLENDSHAPE_INDEX["eyeBlinkLeft"]] for v in videos])
     seen = np.concatenate([blinks_seen(v) for v in videos])
     pose = np.concatenate([v.pose for v in videos])
     judged = np.concatenate([[np.full(3, np.nan) if f is None else f.pose for f in v.faces] for v in videos])
@@ -264,7 +264,7 @@ def _mood(actions: np.ndarray) -> str | None:
 
 def _moving_rows(videos: list[Video], flicker: float) -> list[Row]:
     follows = [correlation(v.lip_opening, lip_gap(v.actions)) for v in videos]
-    drawn = [starts(v.actions[:, ACTION_INDEX["eyeBlinkLeft"]] > 0.8) for v in videos]
+    drawn = [starts(v.actions[:, BLENDSHAPE_INDEX["eyeBlinkLeft"]] > 0.8) for v in videos]
     seen = sum(starts(blinks_seen(v)) for v in videos)
     shut = np.concatenate([v.lip_opening[lip_gap(v.actions) <= 0] < SHUT for v in videos])
     return [

@@ -16,8 +16,8 @@ from benchmarks.people import Voice, retrieval, sex_agreement
 from benchmarks.speech import RATE, Speech, faded, hum, room_noise, speech_level, to_last_sound
 from benchmarks.tables import Row
 from benchmarks.videos import Bench
-from imagineid_sdk.face.expression import lip_gap
-from imagineid_sdk.face.motion import animate
+from imagineid_sdk.face.animation.expression import lip_gap
+from imagineid_sdk.face.animation.motion import animate
 
 FPS = 25.0
 NOISE_LEVELS = (20, 10, 5)  # dB of speech above noise
@@ -31,7 +31,7 @@ def asked_gap(pipe: Any, speech: Speech, seed: int) -> np.ndarray:
     """(T,) lip gap at `FPS` that the motion asks for, neutral in emotion, as lips alone are looked at."""
     count = max(1, round(speech.seconds * FPS))
     motion = animate(pipe.listen(speech.clip), fps=FPS, num_frames=count, seed=seed, emotion="neutral")
-    return lip_gap(motion.actions)
+    return lip_gap(motion.blendshapes)
 
 
 def noise_rows(bench: Bench, voices: Sequence[Voice], spoken: Sequence[Speech]) -> list[Row]:

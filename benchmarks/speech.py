@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagineid_sdk.audio import AudioClip, load_audio
+from imagineid_sdk.audio.clip import AudioClip, load_audio
 
 RATE = 16_000
 LOUD_QUANTILE = 0.95
@@ -186,7 +186,7 @@ def changed(speech: Speech, change: Change) -> Speech:
     if voiced.any():
         middle = np.exp(np.log(pitch[voiced]).mean())
         pitch[voiced] = middle * change.pitch * (pitch[voiced] / middle) ** change.melody
-    envelope = _stretch(envelope, change.formants)
+    envelope = _segment(envelope, change.formants)
     hertz = np.linspace(0, RATE / 2, envelope.shape[1])
     envelope *= 10 ** (change.brightness * np.log2(np.maximum(hertz, 100) / 1000) / 10)[None]
     result = pyworld.synthesize(pitch, np.ascontiguousarray(envelope), breath, RATE)[: len(samples)]
@@ -194,7 +194,7 @@ def changed(speech: Speech, change: Change) -> Speech:
     return replace(speech, samples=(result / max(1.0, np.abs(result).max() / 0.98)).astype(np.float32))
 
 
-def _stretch(envelope: np.ndarray, factor: float) -> np.ndarray:
+def _segment(envelope: np.ndarray, factor: float) -> np.ndarray:
     """Spectral envelopes (frames, bins) with their peaks at ``factor`` times the frequency."""
     bins = np.arange(envelope.shape[1])
     logarithm = np.log(envelope + 1e-16)

@@ -34,11 +34,11 @@ from benchmarks.measures import (
 from benchmarks.renders import Calibration
 from benchmarks.speech import RATE, Speech
 from benchmarks.tables import Columns, Row, mean_over, write
-from imagineid_sdk.face.actions import ACTION_INDEX
-from imagineid_sdk.face.expression import lip_gap
+from imagineid_sdk.face.animation.expression import lip_gap
+from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
 
 SILENCE = 1.0  # seconds appended to each clip, so that silence is always judged
-BLINKING = ACTION_INDEX["eyeBlinkLeft"]
+BLINKING = BLENDSHAPE_INDEX["eyeBlinkLeft"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Bench:
         """A result of the pipeline with the faces that the judge finds in it."""
         faces = [self.judges.mesh.find(frame) for frame in out.frames]
         landmarks = asked_landmarks(self.pipe, out.identity, out.motion, out.frames.shape[2])
-        return Video(name, out.frames, out.fps, out.motion.actions, out.motion.head_pose, faces, landmarks)
+        return Video(name, out.frames, out.fps, out.motion.blendshapes, out.motion.head_pose, faces, landmarks)
 
     def landmark_errors(self, video: Video) -> np.ndarray:
         """(6,) pixels: all landmarks, then each group; nan without calibration."""
@@ -69,7 +69,7 @@ class Bench:
 
 def asked_landmarks(pipe: Any, identity: Any, motion: Any, width: int) -> np.ndarray:
     """(T, 112, 2) pixels: where the mesh wants the landmarks."""
-    given = (torch.from_numpy(array) for array in (identity.code, motion.actions, motion.head_pose))
+    given = (torch.from_numpy(array) for array in (identity.code, motion.blendshapes, motion.head_pose))
     return (pipe.head.landmarks(pipe.head(*given)) * width).cpu().numpy()
 
 
@@ -193,7 +193,7 @@ MOTION: Columns = (
     ),
     (
         "brows raised, spread (of full)",
-        lambda made: made.video.actions[:, ACTION_INDEX["browInnerUp"]].std(),
+        lambda made: made.video.actions[:, BLENDSHAPE_INDEX["browInnerUp"]].std(),
         "{:.2f}",
     ),
 )  # fmt: skip

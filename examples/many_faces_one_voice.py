@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from imagineid_sdk import ImagineIDPipeline
-from imagineid_sdk.video import write_png
+from imagineid_sdk.video.picture import write_png
 
 READING = Path(__file__).parent / "audio" / "reading.flac"
 

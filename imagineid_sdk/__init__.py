@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .audio import AudioClip, load_audio
     from .errors import ImagineIDError
-    from .face.identity import Identity
-    from .face.motion import FaceMotion
+    from .face.animation.motion import FaceMotion
+    from .face.persona.identity import Identity
     from .listening.profile import VoiceProfile
     from .output import ImaginedFace, ImagineIDOutput
     from .pipeline import ImagineIDPipeline
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.identity",
-    "FaceMotion": "face.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
+    "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.persona.identity",
+    "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
     "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
 }  # fmt: skip
 

@@ -16,21 +16,25 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
-    from imagineid_sdk import ImagineIDOutput, ImagineIDPipeline
-    from imagineid_sdk.compositions import Composition
+    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.audio.decoding import AudioStream
+    from imagineid_sdk.hub.recipes import Recipe
 
 EXIT_MISTAKE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
 SHEET_BACKGROUND = 255
 
 
@@ -38,10 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (`sys.argv` without the program's name by default); returns the exit status."""
     options = build_parser().parse_args(arguments)
     try:
-        options.run(options)
+        with terminated_like_interrupted():
+            options.run(options)
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
+    except Terminated:
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         print("imagineid: interrupted, nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -50,9 +57,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Terminated(BaseException):
+    """SIGTERM came: what was begun is cleaned up, as after Ctrl-C."""
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM (docker stop) raises `Terminated` within the block."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def generate(options: argparse.Namespace) -> None:
-    from imagineid_sdk.face.identity import Identity
-    from imagineid_sdk.video import check_output_path
+    from imagineid_sdk.face.persona.identity import Identity
+    from imagineid_sdk.files import check_encoder, check_output_path
 
     to_pipe = options.output == "-"
     if not to_pipe:
@@ -61,47 +89,52 @@ def generate(options: argparse.Namespace) -> None:
         check_output_path(options.save_identity, ".safetensors")
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
+    check_encoder()
     identity = None if options.identity is None else Identity.load(options.identity)
+    factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
     # The sound is looked at first: to check the options takes imports of seconds.
-    if os.name == "nt" and not to_pipe:  # no second pipe to the encoder there: everything at once
-        audio = open_audio(options.audio)
+    with opened_sound(options, to_pipe) as sound:
         wanted = checked_options(options)
-        output = cast("ImagineIDOutput", load_pipeline(options.model)(audio, identity=identity, **wanted))
-        output.save(options.output)
-        person = output.identity
-    else:
-        with opened_sound(options) as sound:
-            target = sys.stdout.buffer if to_pipe else options.output
-            wanted = checked_options(options)
-            person = load_pipeline(options.model).write_mp4(sound, target, identity=identity, **wanted)
+        pipeline = load_pipeline(options.model)
+        target = sys.stdout.buffer if to_pipe else options.output
+        person = pipeline.write_mp4(sound, target, identity=identity, **factors, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
-        written.append(person.save(options.save_identity))
-    if not to_pipe:  # standard output is the video
-        print(*written, sep="\n")
+        written.append(str(person.save(options.save_identity)))
+    show(*written)  # standard output may be the video
 
 
 def listen(options: argparse.Namespace) -> None:
-    audio = open_audio(options.audio)
+    audio = open_audio_argument(options.audio)
     summary = load_pipeline(options.model).listen(audio).to_dict()
-    print(json.dumps(summary, indent=2) if options.json else "\n".join(describe_voice(summary)))
+    show(json.dumps(summary, indent=2) if options.json else "\n".join(describe_voice(summary)))
 
 
 def faces(options: argparse.Namespace) -> None:
-    from imagineid_sdk.video import check_output_path, write_png
+    from imagineid_sdk.files import check_output_path
+    from imagineid_sdk.video.picture import write_png
 
     check_output_path(options.output, ".png")
-    audio = open_audio(options.audio)
-    candidates = load_pipeline(options.model).imagine(audio, num_faces=options.number, seed=options.seed)
+    audio = open_audio_argument(options.audio)
+    wanted = checked_options(options)
+    candidates = load_pipeline(options.model).imagine(audio, num_faces=options.number, seed=options.seed, **wanted)
     sheet = contact_sheet([candidate.image for candidate in candidates])
     description = f"Synthetic faces imagined from a voice; seed={options.seed}"
-    print(write_png(options.output, sheet, {"Description": description, "Software": f"imagineid-sdk {version()}"}))
+    write_png(options.output, sheet, {"Description": description, "Software": f"imagineid-sdk {version()}"})
+    show(options.output)
 
 
 def info(options: argparse.Namespace) -> None:
-    from imagineid_sdk.compositions import Composition
+    from imagineid_sdk.hub.recipes import Recipe
 
-    print("\n".join(describe_composition(Composition.load(options.model))))
+    show("\n".join(describe_recipe(Recipe.load(options.model))))
+
+
+def show(*lines: str) -> None:
+    """Lines on standard output, file names that are not UTF-8 included."""
+    for line in lines:
+        sys.stdout.write(line.encode(errors="surrogateescape").decode(errors="backslashreplace") + "\n")
+    sys.stdout.flush()
 
 
 # --- between the command line and the SDK -----------------------------------------------------------------------------
@@ -115,21 +148,33 @@ def load_pipeline(model: str | None) -> ImagineIDPipeline:
     return pipeline
 
 
-def open_audio(name: str) -> Any:
+def open_audio_argument(name: str) -> Any:
     """The path, checked; or for "-" the content of standard input."""
-    from imagineid_sdk.audio import checked_path
-
-    return sys.stdin.buffer.read() if name == "-" else checked_path(name)
+    return sys.stdin.buffer.read() if name == "-" else checked(name)
 
 
-def opened_sound(options: argparse.Namespace) -> AbstractContextManager[Any]:
-    """The sound of a video, which is only passed through."""
-    from imagineid_sdk.audio import checked_path
-    from imagineid_sdk.audio_stream import open_pipe, open_sound
+def checked(name: str | None) -> Path | None:
+    """The path of a sound, checked."""
+    from imagineid_sdk.audio.sources import checked_path
 
-    if options.audio == "-":
+    return None if name is None else checked_path(name)
+
+
+def opened_sound(options: argparse.Namespace, live: bool) -> AbstractContextManager[AudioStream]:
+    """The sound of a video, which is only passed through. From pipe to pipe it is heard as it comes; a file is made of
+    the whole of it, or the voice would be heard less well."""
+    from imagineid_sdk.audio.arrays import check_rate
+    from imagineid_sdk.audio.decoding import open_audio, open_pipe, pcm_from_bytes
+
+    if options.audio != "-":
+        return open_audio(checked(options.audio) or "")
+    if live:
         return open_pipe(sys.stdin.buffer, options.raw_rate)
-    return open_sound(checked_path(options.audio))
+    if options.raw_rate is None:
+        return open_audio(sys.stdin.buffer)
+    check_rate(options.raw_rate)
+    content = sys.stdin.buffer.read()
+    return open_audio(pcm_from_bytes(content[: len(content) // 2 * 2])[:, 0], options.raw_rate)
 
 
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -137,9 +182,9 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
     from imagineid_sdk.options import GenerateOptions
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
-    GenerateOptions(**wanted)
-    if wanted.get("background") == "transparent":
-        raise OptionError("An mp4 has no transparency. Give --background a colour or a picture.")
+    checked = GenerateOptions(**wanted)
+    if options.run is generate:
+        checked.for_mp4()
     return wanted
 
 
@@ -171,17 +216,17 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
     ]
 
 
-def describe_composition(composition: Composition) -> list[str]:
+def describe_recipe(recipe: Recipe) -> list[str]:
     """A line or two for each role, and what all of it weighs."""
-    lines = [f"{composition.name}: {composition.description}", ""]
-    for role, source in composition.roles().items():
+    lines = [f"{recipe.name}: {recipe.description}", ""]
+    for role, source in recipe.roles().items():
         place = f"{source.repo}/{source.subfolder}".rstrip("/")
         lines += [
             f"{role:16} {source.purpose}",
             f"{'':16} {place} at {source.revision}: {', '.join(source.files)}",
             f"{'':16} {source.megabytes} MB, licence {source.license}",
         ]
-    total = sum(source.megabytes for source in composition.roles().values())
+    total = sum(source.megabytes for source in recipe.roles().values())
     return [*lines, "", f"{total} MB in all, downloaded when the model is first loaded."]
 
 
@@ -220,20 +265,45 @@ def add_generate(commands: Any) -> None:
         parser.add_argument(
             "--steps", type=int, dest="num_inference_steps", metavar="N", help="denoising steps per frame"
         ),
-        parser.add_argument("--age", type=float, metavar="YEARS", help="instead of the age that was heard"),
-        parser.add_argument("--gender", metavar="WORD", help="male or female, instead of the one that was heard"),
         parser.add_argument("--emotion", metavar="WORD", help="happy, sad, ... instead of the one that was heard"),
-        parser.add_argument("--hair", metavar="WORD", help="bob, short, ..."),
-        parser.add_argument("--hair-color", metavar="WORD", help="black, blonde, ..."),
-        parser.add_argument("--eye-color", metavar="WORD", help="brown, green, ..."),
-        parser.add_argument("--background", metavar="COLOR|FILE", help="a colour or a picture behind the person"),
+        parser.add_argument(
+            "--emotion-intensity", type=float, metavar="X", help="0 to 1, instead of the one that was heard"
+        ),
+        parser.add_argument("--head-motion", type=float, metavar="X", help="0 none, 1 human, 2 lively"),
+        parser.add_argument("--blink", type=float, metavar="X", help="0 never, 1 human, 2 twice as often"),
+        parser.add_argument("--gaze", type=float, metavar="X", help="0 on the viewer, 1 human, 2 wandering"),
+        *add_portrait_options(parser),
     ]
+    parser.add_argument("--identity-from", metavar="AUDIO", help="another clip, whose speaker is shown")
+    parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose mood is shown")
     parser.add_argument(
         "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
     )
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
     parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
+
+
+def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Options about the person, which every command that shows one has."""
+    words = {
+        "gender": "male or female, instead of the one that was heard", "hair": "bob, short, ...",
+        "hair-color": "black, blonde, ... or #rrggbb", "eye-color": "brown, green, ...",
+        "beard": "none, stubble, beard", "clothes": "suit, hoodie, ...", "clothes-color": "blue, ... or #rrggbb",
+        "glasses": "none, round, ...", "skin": "dark, light, ... or #rrggbb",
+        "attributes": "heard, or neutral: take neither sex nor age from the voice",
+    }  # fmt: skip
+    return [
+        parser.add_argument(
+            "--portrait-steps", type=int, dest="reference_steps", metavar="N", help="denoising steps of the portrait"
+        ),
+        parser.add_argument("--age", type=float, metavar="YEARS", help="instead of the age that was heard"),
+        *(parser.add_argument(f"--{name}", metavar="WORD", help=text) for name, text in words.items()),
+        parser.add_argument("--background", metavar="COLOR|FILE", help="a colour or a picture behind the person"),
+        parser.add_argument(
+            "--adapters", type=lambda names: tuple(names.split(",")), metavar="A,B", help="only these adapters"
+        ),
+    ]
 
 
 def add_listen(commands: Any) -> None:
@@ -246,12 +316,13 @@ def add_faces(commands: Any) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="the contact sheet to write")
     parser.add_argument("-n", "--number", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first (default: %(default)s)")
+    parser.set_defaults(passed_on=[action.dest for action in add_portrait_options(parser)])
 
 
 def add_info(commands: Any) -> None:
-    summary = "tell which checkpoints a composition takes, their sizes and licences; downloads nothing"
+    summary = "tell which checkpoints a recipe takes, their sizes and licences; downloads nothing"
     parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
-    parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a composition of your own")
+    parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
     parser.set_defaults(run=info)
 
 

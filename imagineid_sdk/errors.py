@@ -7,9 +7,12 @@ one of those too, so code that knows nothing of this package still handles it.
 
 from __future__ import annotations
 
+from numbers import Real
+
 __all__ = [
     "AudioError",
     "AudioNotFoundError",
+    "FFmpegError",
     "GenerationCancelled",
     "HubError",
     "IdentityFileError",
@@ -36,6 +39,10 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 
 class VideoError(ImagineIDError):
     """The video or picture can't be written: a bad path, unusable frames, or an encoder that gave up."""
+
+
+class FFmpegError(AudioError, VideoError):
+    """The ffmpeg that imageio-ffmpeg ships is missing or lacks an encoder, so neither sound nor video can use it."""
 
 
 class OptionError(ImagineIDError, ValueError):
@@ -78,3 +85,9 @@ class MissingExtraError(ImagineIDError, ImportError):
 
 class GenerationCancelled(ImagineIDError):
     """The caller stopped a run before its end; nothing of it was kept."""
+
+
+def check_number(name: str, value: object, low: float, high: float, unit: str = "") -> None:
+    """Raises OptionError unless `value` is a number in the range."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        raise OptionError(f"{name}={value!r} is out of range. Give {low:g} to {high:g}{unit}.")

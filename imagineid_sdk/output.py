@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import torch
 from diffusers.utils import BaseOutput
 
-from . import __version__
-from .audio import AudioClip
-from .errors import OptionError
-from .face.identity import Identity
-from .face.motion import FaceMotion
-from .listening.profile import VoiceProfile
-from .video import write_mp4
+from imagineid_sdk import __version__
+from imagineid_sdk.audio import AudioClip
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.listening.profile import VoiceProfile
+from imagineid_sdk.video.recorder import write_mp4
 
 
-@dataclass
+@dataclass(eq=False)
 class ImagineIDOutput(BaseOutput):
     """What a call returns.
 
@@ -28,7 +30,7 @@ class ImagineIDOutput(BaseOutput):
         fps: frames per second.
         profile: what was heard (`VoiceProfile`).
         identity: who was imagined (`Identity`); keep it with ``identity.save(path)``.
-        motion: how the face moves (`FaceMotion`): 52 ARKit actions and the head pose of every frame.
+        motion: how the face moves (`FaceMotion`): 52 ARKit blendshapes and the head pose of every frame.
         audio: the caller's sound (`AudioClip`).
     """
 
@@ -40,17 +42,29 @@ class ImagineIDOutput(BaseOutput):
     audio: AudioClip
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write frames and sound as an mp4 (H.264, AAC): complete or not at all."""
+        """Write frames and sound as an mp4 (H.264, AAC): complete or not at all.
+
+        Raises:
+            OptionError: the frames are of another form than uint8, or transparent.
+            VideoError: the file can't be written.
+        """
         if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8 or self.frames.shape[-1] != 3:
             raise OptionError("Only frames with output_type='uint8' and an opaque background can be saved as mp4.")
-        return write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
+        write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
+        return Path(path)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def __repr__(self) -> str:
+        frames = tuple(getattr(self.frames, "shape", (len(self.frames),)))
+        return f"{type(self).__name__}(frames of shape {frames}, fps={self.fps:g}, identity={self.identity})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImaginedFace:
     """One candidate of ``imagine``: the picture ``(256, 256, 3)`` uint8 and the person."""
 
-    image: np.ndarray
+    image: np.ndarray = field(repr=False)
     identity: Identity
 
 
@@ -61,3 +75,26 @@ def provenance(identity: Identity) -> dict[str, str]:
         "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."
         " No such person exists.",
     }
+
+
+def collect(batches: Iterable[np.ndarray | torch.Tensor], total: int, output_type: str) -> Any:
+    """Batches of frames -> the form that ``output_type`` names, without holding them twice."""
+    if output_type == "latent":
+        return torch.cat([cast(torch.Tensor, batch) for batch in batches])
+    frames: np.ndarray | None = None
+    done = 0
+    for batch in batches:
+        if frames is None:
+            frames = np.empty((total, *batch.shape[1:]), np.uint8)
+        frames[done : done + len(batch)] = batch
+        done += len(batch)
+    assert frames is not None and done == total
+    if output_type == "np":
+        return frames.astype(np.float32) / 255
+    if output_type == "pt":
+        return torch.from_numpy(frames).movedim(-1, 1).float() / 255
+    if output_type == "pil":
+        from PIL import Image  # comes with diffusers
+
+        return [Image.fromarray(frame) for frame in frames]
+    return frames

@@ -1,54 +1,149 @@
-"""A face for sound that is still coming: sound in as it comes, frames out as soon as they are certain.
+"""Sound in, frames out: the one path that a call, a file and a live stream share.
 
-    with pipe.stream(fps=25, seed=7) as stream:
-        for chunk in microphone:
-            for frame in stream.feed(chunk):
-                show(frame)
-        for frame in stream.finish():
-            show(frame)
+    16 kHz samples -> Segment (listening) -> FaceMotion (face) -> batches of frames (imagining)
 
-listening/stream.py hears a stretch at a time, face/motion.py goes on moving from where it was, performance.py draws.
+`TalkingFace` is that path; a call feeds it at once and collects. `FaceStream` takes chunks of any kind and gives single
+frames; `record` films it.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
+from typing_extensions import Self
 
-from .audio import MINIMUM_DURATION, SAMPLE_RATE, check_rate
-from .audio_stream import Resampler, SoundBlocks, pcm_from_chunk
-from .errors import AudioError, GenerationCancelled, OptionError
-from .face.identity import Identity
-from .face.motion import Animator, FaceMotion
-from .listening.identity import Identity as VoiceIdentity
-from .listening.listener import Listener
-from .listening.profile import TRACK_RATE, HeardStretch
-from .listening.stream import ListeningStream, Pace
-from .options import GenerateOptions
-from .performance import Performance
-from .video import Recording
+from imagineid_sdk.audio.arrays import check_rate, samples_from_array
+from imagineid_sdk.audio.clip import check_duration
+from imagineid_sdk.audio.decoding import AudioStream, pcm_from_bytes
+from imagineid_sdk.audio.mixing import Levels
+from imagineid_sdk.audio.resampling import SAMPLE_RATE, Resampler
+from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, check_number
+from imagineid_sdk.face.animation.motion import Animator, FaceMotion
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.listening.profile import TRACK_RATE, Segment
+from imagineid_sdk.listening.stream import ListeningStream
+from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.resolver import PersonResolver, Renderer
+from imagineid_sdk.video.recorder import PathOrFile, Recorder
+
+SETTLE_RANGE = (0.3, 30.0)
+"""Seconds."""
+
+Batch: TypeAlias = np.ndarray | torch.Tensor
+Callback: TypeAlias = Callable[[int, int], bool | None]
+"""Called with frames done and frames in all (or known so far) after each frame; returning False cancels."""
 
 
-@dataclass(frozen=True)
-class Cast:
-    """Who is shown: somebody who is known already, or whoever a voice is imagined to belong to."""
+class TalkingFace:
+    """16 kHz sound in, batches of frames out, as soon as they are certain.
 
-    known: Performance | None
-    imagine: Callable[[VoiceIdentity], Performance]
+    Args:
+        person: who is shown.
+        listening: the sound.
+        options: of the video.
+        settle: seconds of sound after which an unknown person is settled at the latest.
+        keep: whether to hold on to `segments` and `motions`, which a stream without end must not.
+
+    Attributes:
+        renderer: of the person; None until settled.
+        segments, motions: all of them, if kept.
+    """
+
+    def __init__(
+        self, person: PersonResolver, listening: ListeningStream, options: GenerateOptions, settle: float,
+        keep: bool = False,
+    ) -> None:  # fmt: skip
+        self.listening, self.renderer = listening, person.known
+        self.segments: list[Segment] = []
+        self.motions: list[FaceMotion] = []
+        self._person, self._options, self._settle, self._keep = person, options, settle, keep
+        self._animator: Animator | None = None
+        self._waiting: list[Segment] = []  # heard before the person was settled
+        self._undrawn: list[FaceMotion] = []
+        self._begun = False
+
+    def feed(self, samples: np.ndarray) -> Iterator[Batch]:
+        """The next samples, float32 (samples,); they are taken at once, frames are made as they are asked for."""
+        self.listening.feed(samples)
+        return self._batches(self.listening.segments(), None)
+
+    def finish(self, samples: np.ndarray, seconds: float) -> Iterator[Batch]:
+        """The last samples, and all frames that are left of a sound of so many seconds."""
+        self.listening.feed(samples)
+        return self._batches(self.listening.finish(), seconds)
+
+    @property
+    def identity(self) -> Identity:
+        """Who is shown."""
+        assert self.renderer is not None
+        return self.renderer.identity
+
+    def motion(self) -> FaceMotion:
+        """All motion, if kept."""
+        return FaceMotion.joined(self.motions)
+
+    def _batches(self, segments: Iterable[Segment], seconds: float | None) -> Iterator[Batch]:
+        for segment in segments:
+            heard = self._person.heard(segment)
+            if self._keep:
+                self.segments.append(heard)
+            self._waiting.append(heard)
+            if self.renderer is None and self._may_settle(segment):
+                self.renderer = self._person.imagine(self.listening.who)
+            if self.renderer is None:
+                continue
+            while self._waiting:
+                self._animate(self._waiting.pop(0), self.renderer, seconds)
+            # The first frame as soon as it can be, the others as many at a time as keep the workers busy.
+            if not self._begun or sum(map(len, self._undrawn)) >= self.renderer.batch_size:
+                yield from self._draw(self.renderer)
+        if self.renderer is not None:
+            yield from self._draw(self.renderer)
+
+    def _may_settle(self, segment: Segment) -> bool:
+        late = segment.first + len(segment.content.blendshapes) >= self._settle * TRACK_RATE
+        return self.listening.who.gender.heard or late or segment.complete
+
+    def _animate(self, segment: Segment, renderer: Renderer, seconds: float | None) -> None:
+        if self._animator is None:
+            seed = renderer.identity.seed if self._person.seed is None else self._person.seed
+            self._animator = Animator(seed=seed, **self._options.manner())
+        # A frame is certain once its own moment, (k + 0.5) / fps, is.
+        count = int(segment.final / TRACK_RATE * self._options.fps + 0.5)
+        if segment.complete and seconds is not None:
+            count = max(1, round(seconds * self._options.fps))
+        if count > self._animator.frames_made:
+            motion = self._animator.advance(segment, count - self._animator.frames_made)
+            self._undrawn.append(motion)
+            if self._keep:
+                self.motions.append(motion)
+
+    def _draw(self, renderer: Renderer) -> Iterator[Batch]:
+        if self._undrawn:
+            motion = FaceMotion.joined(self._undrawn)
+            self._undrawn.clear()
+            self._begun = True
+            yield from renderer.frames(motion)
 
 
 class FaceStream:
     """One video of unknown length, made while its sound comes in; from `ImagineIDPipeline.stream`.
 
-    A frame comes ``look_ahead`` seconds after its sound at the latest (0.36 by default), the first of an unknown
-    person once that person is settled: as soon as the voice is clearly a woman's or a man's, and ``settle`` seconds
-    (3) after the beginning at the latest. From then on the person stays; one that was given is there from the
-    beginning. Memory does not grow. The size of the chunks changes nothing but rounding; frames are those of a clip
-    given whole, as far as the look-ahead tells.
+        with pipe.stream(fps=25, seed=7) as stream:
+            for chunk in microphone:
+                for frame in stream.feed(chunk):
+                    show(frame)
+            for frame in stream.finish():
+                show(frame)
+
+    A frame comes ``look_ahead`` seconds after its sound at the latest (0.36 by default). The first frame of an unknown
+    person comes when that person is settled: as soon as the voice is clearly a woman's or a man's, and ``settle``
+    seconds (3) after the beginning at the latest. From then on the person stays. Memory does not grow. The size of the
+    chunks changes nothing but rounding; frames are those of a clip given whole, as far as the look-ahead tells.
 
     Attributes:
         identity: who is shown, None until settled.
@@ -57,42 +152,29 @@ class FaceStream:
     """
 
     def __init__(
-        self, cast: Cast, listener: Listener, options: GenerateOptions, pace: Pace, settle: float = 0.0
+        self, person: PersonResolver, listening: ListeningStream, options: GenerateOptions, settle: float
     ) -> None:
-        if options.output_type != "uint8":
-            raise OptionError(f"output_type={options.output_type!r} can't be streamed. A stream gives uint8 frames.")
-        if not pace.seconds >= 0.3:
-            raise OptionError(f"look_ahead={pace.seconds:g} is out of range. Give 0.3 to 10 seconds.")
-        if not 0 <= settle <= 30:
-            raise OptionError(f"settle={settle!r} is out of range. Give up to 30 seconds.")
-        self.fps, self._options, self._cast, self._settle = options.fps, options, cast, settle
+        check_number("settle", settle, *SETTLE_RANGE, " seconds")
         self._rate = SAMPLE_RATE if options.sampling_rate is None else options.sampling_rate
-        check_rate(self._rate, None)
-        self._resampler, self._fed, self._over = Resampler(self._rate), 0, False
-        self._listening = ListeningStream(listener, pace)
-        self._waiting: list[HeardStretch] = []
-        self._coming: Iterator[np.ndarray] = iter(())
-        self._performance: Performance | None = None
-        self._animator: Animator | None = None
-        self._motions: list[FaceMotion] = []
-        self._shown = 0
+        check_rate(self._rate)
+        self.fps, self.frames_made = options.fps, 0
+        self._face = TalkingFace(person, listening, options, settle)
+        self._resampler, self._levels = Resampler(self._rate), Levels(1)
+        self._fed, self._over, self._left = 0, False, False
+        self._sources: deque[Iterator[Batch]] = deque()
+        self._ready: deque[np.ndarray] = deque()
 
     @property
     def identity(self) -> Identity | None:
-        return None if self._performance is None else self._performance.identity
+        return None if self._face.renderer is None else self._face.renderer.identity
 
-    @property
-    def frames_made(self) -> int:
-        return self._shown
-
-    def __enter__(self) -> FaceStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over = True
-        self._waiting.clear()
-        self._motions.clear()
-        self._coming = iter(())
+        self._over = self._left = True
+        self._sources.clear()
+        self._ready.clear()
 
     def feed(self, chunk: Any) -> Iterator[np.ndarray]:
         """Takes the next piece of sound and gives the frames that it completes, each ``(256, 256, 3)`` uint8.
@@ -106,121 +188,114 @@ class FaceStream:
             AudioError: not a piece of sound.
             OptionError: the stream was finished or left.
         """
-        if self._over:
-            raise OptionError("The stream is over: it was finished or its with block was left. Open a new one.")
-        mono = pcm_from_chunk(chunk)
+        self._check_open()
+        block = chunk_samples(chunk)
+        if not len(block):
+            return self._frames(iter(()))
+        if block.shape[1] != self._levels.channels:  # another kind of chunk: levels are heard anew
+            self._levels = Levels(block.shape[1])
+        self._levels.add(block)
+        self._levels.check("The chunk")
+        return self.hear(self._levels.mono(self._levels.mix(block)))
+
+    def hear(self, mono: np.ndarray) -> Iterator[np.ndarray]:
+        """The same for float32 mono (samples,) in [-1, 1]."""
+        self._check_open()
         self._fed += len(mono)
-        self._listening.feed(self._resampler.feed(mono))
-        return self._frames(self._listening.stretches())
+        return self._frames(self._face.feed(self._resampler.feed(mono)))
 
     def finish(self) -> Iterator[np.ndarray]:
         """The frames that are left when no more sound comes: ``round(seconds * fps)`` in all."""
+        self._check_open()
+        self._over = True
+        return self._frames(self._face.finish(self._resampler.finish(), self._fed / self._rate))
+
+    def _check_open(self) -> None:
         if self._over:
             raise OptionError("The stream is over: it was finished or its with block was left. Open a new one.")
-        self._over = True
-        self._listening.feed(self._resampler.finish())
-        return self._frames(self._listening.finish())
 
-    def _frames(self, stretches: Iterator[HeardStretch]) -> Iterator[np.ndarray]:
-        # Frames that nobody asked for the last time come first; "yield from" would lose them with their asker.
-        for frame in self._coming:  # noqa: UP028
-            yield frame
-        for stretch in stretches:
-            self._waiting.append(stretch)
-            if self._performance is None and self._may_settle(stretch):
-                self._performance = self._cast.known or self._cast.imagine(self._listening.who)
-                self._animator = Animator(seed=self._performance.identity.seed, **self._options.manner())
-            if self._performance is None:
-                continue
-            while self._waiting:
-                self._move(self._waiting.pop(0))
-            # The first frame as soon as it can be, the others as many together as keep the lanes busy.
-            if not self._shown or self._undrawn >= self._performance.at_once:
-                self._coming = self._draw(self._performance)
-                for frame in self._coming:  # noqa: UP028
-                    yield frame
-        if self._performance is not None and self._undrawn:
-            self._coming = self._draw(self._performance)
-            for frame in self._coming:  # noqa: UP028
-                yield frame
+    def _frames(self, batches: Iterator[Batch]) -> Iterator[np.ndarray]:
+        """Frames that nobody asked for the last time come first; none comes once the stream was left."""
+        self._sources.append(batches)
+        return self._give()
 
-    def _may_settle(self, stretch: HeardStretch) -> bool:
-        clear = self._listening.who.gender.heard
-        late = stretch.first + len(stretch.content.actions) >= self._settle * TRACK_RATE
-        return self._cast.known is not None or clear or late or stretch.complete
-
-    def _move(self, stretch: HeardStretch) -> None:
-        assert self._animator is not None
-        # A frame is certain once its own moment, (k + 0.5) / fps, is.
-        count = int(stretch.settled / TRACK_RATE * self.fps + 0.5)
-        if stretch.complete:
-            count = max(1, round(self._fed / self._rate * self.fps))
-        if count > self._animator.frames_made:
-            self._motions.append(self._animator.advance(stretch, count - self._animator.frames_made))
-
-    @property
-    def _undrawn(self) -> int:
-        return sum(len(motion.actions) for motion in self._motions)
-
-    def _draw(self, performance: Performance) -> Iterator[np.ndarray]:
-        if not self._motions:
-            return
-        motion = FaceMotion.joined(self._motions)
-        self._motions.clear()
-        for batch in performance.frames(motion):
-            for frame in batch:
-                self._shown += 1
-                yield frame
+    def _give(self) -> Iterator[np.ndarray]:
+        while not self._left:
+            if self._ready:
+                self.frames_made += 1
+                yield self._ready.popleft()
+            elif self._sources:
+                batch = next(self._sources[0], None)
+                if batch is not None:
+                    self._ready.extend(np.asarray(batch))
+                elif self._sources:
+                    self._sources.popleft()
+            else:
+                return
 
 
-def film(
-    stream: FaceStream,
-    sound: SoundBlocks,
-    target: str | os.PathLike[str] | IO[bytes],
-    tags: Callable[[Identity], Mapping[str, str]],
-    bar: Any,
-    callback: Callable[[int, int], bool | None] | None = None,
-) -> Identity:
+def chunk_samples(chunk: Any) -> np.ndarray:
+    """A piece of sound as float32 (samples, channels); bytes are 16-bit little-endian mono.
+
+    Raises:
+        AudioError: it is none.
+    """
+    if isinstance(chunk, (bytes, bytearray, memoryview)):
+        return pcm_from_bytes(chunk)
+    if np.size(chunk) == 0:
+        return np.empty((0, 1), np.float32)
+    array, to_float = samples_from_array(chunk)
+    return to_float(array)
+
+
+def record(
+    stream: FaceStream, sound: AudioStream, target: PathOrFile, tags: Callable[[Identity], Mapping[str, str]], bar: Any,
+    callback: Callback | None = None,
+) -> Identity:  # fmt: skip
     """Sound -> a video in the file `target`, or as fragmented mp4 into an open binary file, while it is made.
 
-    `callback` is told frames written and frames that are known to come, as `bar` is; returning False cancels.
+    `callback` is told frames written and frames that are known to come, as `bar` is.
     """
-    with Recording(target, fps=stream.fps, rate=sound.rate, channels=sound.channels, source=sound.source) as recording:
+    with Recorder(
+        target, fps=stream.fps, rate=sound.rate, channels=sound.channels, source=sound.source,
+        metadata=lambda: tags(settled_person(stream)),
+    ) as recorder:  # fmt: skip
 
         def show(frames: Iterator[np.ndarray]) -> None:
             for frame in frames:
-                if not recording.begun:
-                    assert stream.identity is not None
-                    recording.begin(frame.shape, tags(stream.identity))
-                recording.show(frame)
+                recorder.show(frame)
                 bar.update(1)
-                known = max(recording.shown, int(recording.seconds * stream.fps))
-                if callback is not None and callback(recording.shown, known) is False:
-                    raise GenerationCancelled(f"The callback stopped the run after {recording.shown} frames.")
+                known = max(recorder.shown, int(recorder.seconds * stream.fps))
+                check_callback(callback, recorder.shown, known)
 
         for block in sound.blocks:
-            recording.hear(block)
-            show(stream.feed(block))
+            recorder.hear(block)
+            show(stream.hear(sound.levels.mono(block)))
+        if not recorder.seconds:
+            raise AudioError("The sound is empty: nothing came. Give at least a moment of it.")
+        check_duration(recorder.seconds)
         show(stream.finish())
-        if not recording.begun or recording.seconds < MINIMUM_DURATION:
-            raise AudioError(
-                f"The sound is empty or too short: {recording.seconds:.3f} s. Give at least {MINIMUM_DURATION} s; a "
-                "face that speaks needs a second or more."
-            )
-        recording.complete()
+        recorder.complete()
+    return settled_person(stream)
+
+
+def settled_person(stream: FaceStream) -> Identity:
     assert stream.identity is not None
     return stream.identity
 
 
-def followed(
-    batches: Iterator[Any], total: int, bar: Any, callback: Callable[[int, int], bool | None] | None
-) -> Iterator[Any]:
-    """The same batches of frames; the bar and the callback see how many of `total` are done."""
+def follow(batches: Iterable[Batch], total: int, bar: Any, callback: Callback | None) -> Iterator[Batch]:
+    """The same batches; the bar and the callback see how many of `total` frames are done."""
     done = 0
     for batch in batches:
         yield batch
         for _ in range(len(batch)):
             done += 1
             bar.update(1)
-            if callback is not None and callback(done, total) is False:
-                raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")
+            check_callback(callback, done, total)
+
+
+def check_callback(callback: Callback | None, done: int, total: int) -> None:
+    """Raises GenerationCancelled if the callback returns False."""
+    if callback is not None and callback(done, total) is False:
+        raise GenerationCancelled(f"The callback stopped the run after {done} of {total} frames.")

@@ -1,4 +1,4 @@
-"""What a call promises holds at both scales: the embedded model, and the composition on tiny random twins."""
+"""What a call promises holds at both scales: the embedded model, and the recipe on tiny random twins."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def talk(scale, sound):
 def test_the_output_says_everything(scale, talk):
     _, size = scale
     assert talk.frames.shape == (10, size, size, 3) and talk.frames.dtype == np.uint8
-    assert talk.fps == 25 and len(talk.motion.actions) == 10
+    assert talk.fps == 25 and len(talk.motion.blendshapes) == 10
     assert talk.identity.seed == 7 and talk.identity.reference is not None
     assert talk.profile.duration == pytest.approx(0.4) and talk.audio.duration == pytest.approx(0.4)
 
@@ -113,7 +113,7 @@ def test_factors_of_other_clips_take_their_place(scale, sound, make_voices):
     pipeline, other = scale[0], make_voices(0.6, pitch=240.0)
     mixed = pipeline(content=sound, identity_from=other, emotion_from=other, seed=3, fps=10, **QUICK)
     assert np.array_equal(mixed.profile.embedding, pipeline.listen(other).embedding)
-    assert np.array_equal(mixed.profile.content.actions, pipeline.listen(sound).content.actions)
+    assert np.array_equal(mixed.profile.content.blendshapes, pipeline.listen(sound).content.blendshapes)
     assert len(mixed.frames) == 4
 
 

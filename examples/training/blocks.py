@@ -1,4 +1,4 @@
-"""Rows of numbers as int8 in blocks with a scale each, as ``imagineid_sdk.blocks.unpack`` reads them."""
+"""Rows of numbers as int8 in blocks with a scale each, as ``imagineid_sdk.quantization.dequantize`` reads them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import torch
 
 from examples.training.blocks import pack
 from imagineid_sdk.listening.identity import IdentityEncoder
-from imagineid_sdk.listening.voice import BLOCK
+from imagineid_sdk.listening.speaker_encoder import BLOCK
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from examples.training.people_dataset import CLOTHES, HAIR, SKIN, Person
-from imagineid_sdk.face.identity import EYE_COLORS, HAIR_COLORS, Identity, age_in_years
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.phenotype import age_in_years
+from imagineid_sdk.face.persona.vocabulary import EYE_COLORS, HAIR_COLORS
 
 HAIR_WORDS = {
     "afro01": "afro", "bob01": "bob", "bob02": "fringe", "braid01": "braid", "long01": "long",

@@ -15,17 +15,18 @@ from examples.training.people_dataset import people
 from examples.training.prepare_people import latent_statistics
 from examples.training.train_denoiser import DENOISER
 from examples.training.whole_autoencoder import save_encoder, without_encoder
-from imagineid_sdk.face.identity import NUMBERS, WORDS
+from imagineid_sdk.face.persona.identity import VECTOR_SIZE
+from imagineid_sdk.face.persona.vocabulary import WORDS
+from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
+from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
+from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
-from imagineid_sdk.imagining.blending import BlendingAdapter
-from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
-from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 MODULES = {
     "autoencoder": HeadAutoencoder,
     "denoiser": lambda: UNet2DConditionModel(**DENOISER),
-    "words": lambda: WordEmbedder([(slot, list(known)) for slot, known in WORDS.items()]),
-    "semantic_adapter": lambda: SemanticAdapter(inputs=96 + NUMBERS),
+    "attribute_embedder": lambda: AttributeEmbedder([(slot, list(known)) for slot, known in WORDS.items()]),
+    "semantic_adapter": lambda: SemanticAdapter(inputs=96 + VECTOR_SIZE),
     "spatial_adapter": SpatialAdapter,
     "blending_adapter": BlendingAdapter,
 }
@@ -62,8 +63,8 @@ def main() -> None:
 
 def write_index(folder: Path) -> None:
     """``model_index.json``, once every component is there."""
-    from imagineid_sdk.components import COMPONENTS
-    from imagineid_sdk.hub import load_component
+    from imagineid_sdk.hub.loading import load_component
+    from imagineid_sdk.models import COMPONENTS
     from imagineid_sdk.pipeline import ImagineIDPipeline
 
     if all((folder / name / "config.json").is_file() for name in COMPONENTS):

@@ -1,6 +1,6 @@
 """Fit the points of MediaPipe's face curves to our mesh, and measure on people who took no part how near they are.
 
-    python -m examples.training.fit_curves --people DIR --assets DIR --out imagineid_sdk/imagining/full/curves.json
+    python -m examples.training.fit_curves --people DIR --assets DIR --out imagineid_sdk/imagining/sd15/curves.json
 
 MediaPipe's face mesh (a judge of benchmarks/judges.py, installed for this only) looks at rendered people. Each of its
 points starts as the vertex that stays nearest to it over many people, poses and expressions; vertices are added one by
@@ -26,9 +26,9 @@ from examples.training.people_dataset import Person, people
 from examples.training.reduce_head import Reduction, codes_of
 from examples.training.world.assets import Assets
 from examples.training.world.head import Head
-from imagineid_sdk.face.geometry import LIPS, SKIN
-from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.imagining.full.curves import CURVES, DATA, POINTS, CurvePoints, Facing, Mixture, vertex_places
+from imagineid_sdk.face.mesh.geometry_maps import LIPS, SKIN
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.imagining.sd15.curves import CURVES, DATA, POINTS, CurvePoints, Facing, Mixture, vertex_places
 
 NAMES = ("oval", "left eye", "left brow", "right eye", "right brow", "lips")
 GROUPS = {name: sorted({p for chain in chains for p in chain}) for name, (_, chains) in zip(NAMES, CURVES, strict=True)}

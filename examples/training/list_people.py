@@ -1,6 +1,6 @@
-"""The casting table: what the rendered people look like, for ``PeoplePrior``.
+"""The casting table: what the rendered people look like, for ``PopulationPrior``.
 
-python -m examples.training.list_people --people DIR --out imagineid_sdk/weights/tiny/people
+python -m examples.training.list_people --people DIR --out imagineid_sdk/weights/tiny/population
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import torch
 
 from examples.training.describe_people import describe
 from examples.training.people_dataset import people
-from imagineid_sdk.face.identity import WORDS, age_parameter
-from imagineid_sdk.face.people import LOOKS, PeoplePrior
+from imagineid_sdk.face.persona.overrides import LOOKS
+from imagineid_sdk.face.persona.phenotype import age_parameter
+from imagineid_sdk.face.persona.population import PopulationPrior
+from imagineid_sdk.face.persona.vocabulary import WORDS
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     everyone = [describe(person) for person in people(options.people)]
-    prior = PeoplePrior(num_people=len(everyone))
+    prior = PopulationPrior(num_people=len(everyone))
     prior.factors.copy_(
         torch.tensor([[who.gender, age_parameter(who.age), who.build, *who.ancestry] for who in everyone])
     )

@@ -19,11 +19,11 @@ from tqdm import tqdm
 from examples.training.describe_people import describe
 from examples.training.people_dataset import Person, people, to_images
 from examples.training.whole_autoencoder import with_encoder
-from imagineid_sdk.face.geometry import GeometryRenderer
-from imagineid_sdk.face.head import ParametricHead
-from imagineid_sdk.face.identity import Identity
+from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
-from imagineid_sdk.imagining.spatial import motion_vector
 
 SHIPPED = Path("imagineid_sdk/weights/tiny")
 REGION_WEIGHT = torch.tensor([0.4, 1.0, 4.0, 4.0, 12.0, 6.0, 1.0, 0.6])

@@ -16,11 +16,11 @@ import torch
 from examples.training.blocks import pack
 from examples.training.people_dataset import Person, people
 from examples.training.world.assets import Assets
-from examples.training.world.body import eyeball, part_scale
+from examples.training.world.body import part_scale
 from examples.training.world.head import Head
-from imagineid_sdk.face import geometry
-from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.face.head import BLOCK, EXTRAS, ParametricHead, metres
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
+from imagineid_sdk.face.mesh import geometry_maps as geometry
+from imagineid_sdk.face.mesh.head import BLOCK, EXTRAS, ParametricHead, metres
 
 IDENTITY_CODES = 96
 VISIBLE_BELOW_MOUTH = 0.24
@@ -29,11 +29,12 @@ IRIS_ANGLE = 0.45
 """Radians from the optical axis."""
 EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
 """Weight of the extras in the principal components: a millimetre of an eye's centre matters more than one of a neck."""
+EYE_RINGS, EYE_SEGMENTS = 15, 26
 
 
 def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
-    """What ``ParametricHead.mean_code`` takes; ``imagineid_sdk.face.identity`` computes the same from an Identity."""
-    from imagineid_sdk.face.identity import phenotype_features as features
+    """What ``ParametricHead.mean_code`` takes; ``face.persona.phenotype`` computes the same from an `Identity`."""
+    from imagineid_sdk.face.persona.phenotype import phenotype_features as features
 
     total = phenotype["african"] + phenotype["asian"] + phenotype["caucasian"]
     ancestry = [phenotype[name] / total for name in ("african", "asian", "caucasian")]
@@ -87,7 +88,7 @@ class Reduction:
         """Everything that is linear in the identity code, as one vector."""
         stored = person.parameters
         scales = stored["scale"]
-        chosen = [scales[ARKIT_ACTIONS.index(name)] for name in SCALE_EXAMPLES]
+        chosen = [scales[ARKIT_BLENDSHAPES.index(name)] for name in SCALE_EXAMPLES]
         camera = [*(stored["cen"] - self.origin)[1:], stored["side"], stored["D"]]
         eyes, joints = stored["ec"] - self.origin, stored["hb"] - self.origin
         extras = np.concatenate([eyes.ravel(), [stored["er"]], joints.ravel(), chosen, camera])
@@ -138,7 +139,7 @@ def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in metres -> int8, and the scale of each block in millimetres, for ``imagineid_sdk.face.head.metres``."""
+    """Rows in metres -> int8, and the scale of each block in millimetres, for ``face.mesh.head.metres``."""
     stored, scale = pack(torch.from_numpy(np.asarray(rows, np.float64) * 1000), BLOCK)
     return stored.numpy(), scale.numpy()
 
@@ -171,10 +172,11 @@ def build(base: Head, reduction: Reduction, folder: Path) -> ParametricHead:
         [base.skinning[reduction.skin_vertices]]
         + [np.tile(np.eye(5)[4], (fitted.placement.shape[0], 1)) for fitted in reduction.fitted]
     )
-    actions = np.stack([reduction.vertices(base.action_shapes[i], offsets=False) for i in range(len(ARKIT_ACTIONS))])
+    shapes = base.action_shapes[: len(ARKIT_BLENDSHAPES)]
+    actions = np.stack([reduction.vertices(shape, offsets=False) for shape in shapes])
     tables = fitted | {
-        "action_basis": actions.reshape(len(ARKIT_ACTIONS), -1),
-        "action_scale_index": np.array([scale_index(name) for name in ARKIT_ACTIONS]),
+        "action_basis": actions.reshape(len(ARKIT_BLENDSHAPES), -1),
+        "action_scale_index": np.array([scale_index(name) for name in ARKIT_BLENDSHAPES]),
         "joint_weights": joint_weights,
         "eye_directions": reduction.eye_directions,
         "triangles": reduction.triangles.astype(np.int32),
@@ -190,6 +192,25 @@ def build(base: Head, reduction: Reduction, folder: Path) -> ParametricHead:
         buffer = getattr(head, name)
         buffer.copy_(torch.from_numpy(np.asarray(table)).to(buffer.dtype))
     return head
+
+
+def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Directions (n, 3) of the front 85 degrees of an eyeball with a bulging cornea, triangles, texture coordinates."""
+    polar = np.linspace(0, np.radians(85), EYE_RINGS)
+    around = np.linspace(0, 2 * np.pi, EYE_SEGMENTS, endpoint=False)
+    t, p = np.meshgrid(polar, around, indexing="ij")
+    directions = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], -1).reshape(-1, 3)
+    directions = directions * (1 + 0.026 * np.exp(-((t / 0.42) ** 4))).reshape(-1, 1)
+    faces = []
+    for ring in range(EYE_RINGS - 1):
+        for k in range(EYE_SEGMENTS):
+            a, b = ring * EYE_SEGMENTS + k, ring * EYE_SEGMENTS + (k + 1) % EYE_SEGMENTS
+            faces += [(a, a + EYE_SEGMENTS, b), (b, a + EYE_SEGMENTS, b + EYE_SEGMENTS)]
+    # MakeHuman's eye texture: iris of radius .128 around (.7255, .2985), the white around it.
+    radius = np.where(t < 0.47, t / 0.47 * 0.128, 0.128 + (t - 0.47) * (0.17 / 0.62)).clip(0, 0.285).reshape(-1)
+    p = p.reshape(-1)
+    uvs = np.stack([0.7255 + radius * np.cos(p), 1 - (0.2985 - radius * np.sin(p))], -1)
+    return directions.astype(np.float32), np.array(faces), uvs.astype(np.float32)
 
 
 def main() -> None:

@@ -21,12 +21,12 @@ from examples.training.checkpoints import Run
 from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_denoiser import noisy, say
-from imagineid_sdk.face.identity import NUMBERS
+from imagineid_sdk.face.persona.identity import VECTOR_SIZE
+from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, Reference, decode_reference
+from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
+from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
-from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
-from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 FORGET_PERSON, RESTING = 0.1, 0.3
 """Shares of prompts that say nothing, and of faces at rest among those that are imagined."""
@@ -40,7 +40,7 @@ class Base:
     def __init__(self, autoencoder: Path, denoiser: Path, words: Path) -> None:
         self.autoencoder = HeadAutoencoder.from_pretrained(autoencoder).to(memory_format=torch.channels_last)
         self.denoiser = UNet2DConditionModel.from_pretrained(denoiser).to(memory_format=torch.channels_last)
-        self.words = WordEmbedder.from_pretrained(words)
+        self.words = AttributeEmbedder.from_pretrained(words)
         for module in (self.autoencoder, self.denoiser, self.words):
             module.requires_grad_(False).eval()
         self.references: dict[str, torch.Tensor] = {}
@@ -64,7 +64,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some frames of some people: ``latents`` and how much each counts, geometry and motion as `Imaginer` gets them."""
+    """Some frames of some people: ``latents`` and their weights, geometry and motion as `TinyBackend` has them."""
 
     people: list[Prepared]
     frames: list[int]
@@ -96,7 +96,7 @@ def imagine(base: Base, adapters: dict, batch: Batch, time: torch.Tensor) -> tor
     # Guidance compares with a prompt that says nothing, so some prompts say nothing.
     kept = (torch.rand(len(time)) > FORGET_PERSON).float()
     said = [
-        say(base.words, who) if keep else base.words.weigh({}) for who, keep in zip(batch.people, kept, strict=True)
+        say(base.words, who) if keep else base.words.encode({}) for who, keep in zip(batch.people, kept, strict=True)
     ]
     person = adapters["semantic_adapter"](person_vectors(batch.people))
     tokens = torch.cat([base.words(torch.stack(said)), person.tokens * kept[:, None, None]], dim=1)
@@ -148,12 +148,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "words")
+    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "attribute_embedder")
     before = base.fingerprint()
     persons = prepared(options.prepared, options.people, options.codes)
     codes = len(persons[0].identity.code)
     adapters = {
-        "semantic_adapter": SemanticAdapter(inputs=codes + NUMBERS),
+        "semantic_adapter": SemanticAdapter(inputs=codes + VECTOR_SIZE),
         "spatial_adapter": SpatialAdapter().to(memory_format=torch.channels_last),
         "blending_adapter": BlendingAdapter().to(memory_format=torch.channels_last),
     }

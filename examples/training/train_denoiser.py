@@ -15,8 +15,8 @@ from diffusers import UNet2DConditionModel
 from examples.training.checkpoints import Run
 from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
-from imagineid_sdk.face.identity import WORDS
-from imagineid_sdk.imagining.semantic import WordEmbedder
+from imagineid_sdk.face.persona.vocabulary import WORDS
+from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder
 
 FORGET_WORD, FORGET_ALL, RESTING = 0.15, 0.1, 0.2
 """Shares of words, and of whole descriptions, that are hidden, so that any subset can be given; of resting faces."""
@@ -38,11 +38,12 @@ DENOISER = {
 }
 
 
-def say(words: WordEmbedder, person: Prepared) -> torch.Tensor:
+def say(words: AttributeEmbedder, person: Prepared) -> torch.Tensor:
     """Weights of a person's words, some of them forgotten."""
     if random.random() < FORGET_ALL:
-        return words.weigh({})
-    return words.weigh({slot: of for slot, of in person.identity.shares().items() if random.random() >= FORGET_WORD})
+        return words.encode({})
+    weights = person.identity.attribute_weights()
+    return words.encode({slot: of for slot, of in weights.items() if random.random() >= FORGET_WORD})
 
 
 def random_frame(person: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,10 +59,10 @@ def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> tor
 
 
 @torch.no_grad()
-def start_from(folder: Path, denoiser: UNet2DConditionModel, words: WordEmbedder) -> None:
+def start_from(folder: Path, denoiser: UNet2DConditionModel, words: AttributeEmbedder) -> None:
     """Take over a model that was trained before, one with fewer words as well: new words come last."""
     denoiser.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "denoiser").float().state_dict())
-    known = WordEmbedder.from_pretrained(folder / "words").tokens.weight.float()
+    known = AttributeEmbedder.from_pretrained(folder / "attribute_embedder").tokens.weight.float()
     words.tokens.weight[: len(known)] = known
     words.tokens.weight[len(known) :] *= 0.5  # new ones say less at first
 
@@ -80,12 +81,12 @@ def main() -> None:
     options = parser.parse_args()
 
     denoiser = UNet2DConditionModel(**DENOISER).to(memory_format=torch.channels_last)
-    words = WordEmbedder([(slot, list(known)) for slot, known in WORDS.items()])
+    words = AttributeEmbedder([(slot, list(known)) for slot, known in WORDS.items()])
     if options.start:
         start_from(options.start, denoiser, words)
     parameters = [*denoiser.parameters(), *words.parameters()]
     optimizer = Muon(denoiser.parameters(), words.parameters(), lr=options.learning_rate, weight_decay=1e-3)
-    run = Run(options.out, {"denoiser": denoiser, "words": words}, optimizer, options.minutes)
+    run = Run(options.out, {"denoiser": denoiser, "attribute_embedder": words}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
     persons = prepared(options.prepared, options.people, options.codes)

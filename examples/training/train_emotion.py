@@ -23,7 +23,7 @@ from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, STEP, EmotionEncoder, emotion_inputs, spectral_balance
 from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.listener import Listener
-from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_ACTIONS, ProsodyTrack
+from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_BLENDSHAPES, ProsodyTrack
 from imagineid_sdk.listening.speech_encoder import SpeechEncoder
 
 _LENGTH = 200  # frames a training piece: 4 s
@@ -131,7 +131,7 @@ def new_encoder(embedding_size: int) -> EmotionEncoder:
 
 
 def _piece(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A stretch of 4 s with another microphone, level of pitch and range of loudness than it was made with."""
+    """A segment of 4 s with another microphone, level of pitch and range of loudness than it was made with."""
     length = int(rng.integers(_LENGTH // 2, _LENGTH + 1))
     begin = int(rng.integers(max(0, len(inputs) - length) + 1))
     piece = inputs[begin : begin + length].copy()
@@ -167,13 +167,13 @@ def evaluate(encoder: EmotionEncoder, items: list[Item], inputs: list[np.ndarray
 
 def describe_clips(listener: Listener, folder: Path) -> None:
     """Logs what all stages together hear in every sound file of a folder: real voices, kept out of training."""
-    jaw = MOUTH_ACTIONS.index("jawOpen")
+    jaw = MOUTH_BLENDSHAPES.index("jawOpen")
     for path in sorted(folder.glob("*.wav")):
         clip = load_audio(path)
         begin = time.process_time()
         profile = listener.listen(clip)
         cost = (time.process_time() - begin) / clip.duration
-        opening = profile.content.actions[:, jaw]
+        opening = profile.content.blendshapes[:, jaw]
         speaking = profile.prosody.speech > 0.5
         rest = opening[~speaking] if (~speaking).any() else np.zeros(1)
         mood = profile.emotion

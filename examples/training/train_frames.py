@@ -32,11 +32,11 @@ from examples.training.train_autoencoder import (
     pixel_weights,
     reconstruction_loss,
 )
+from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, Reference, decode_reference
+from imagineid_sdk.imagining.adapters.semantic import SemanticAdapter
+from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import compose
-from imagineid_sdk.imagining.blending import BlendingAdapter, Reference, decode_reference
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-from imagineid_sdk.imagining.semantic import SemanticAdapter
-from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT = 0.5, 1.0, 0.2, 1.0
 PERSONS, FRAMES, SHOWN, IMAGINED = 3, 2, 3, 8
@@ -53,7 +53,7 @@ def imagined_frames(base: Base, adapters: dict, persons: list[Prepared], frames:
         first = torch.stack([torch.from_numpy(person.latents[0]).float() for person in persons])
         decoded = decode_reference(base.autoencoder, first)
         reference = Reference(first[repeats], [feature.float()[repeats] for feature in decoded.features])
-        said = torch.stack([base.words.weigh(person.identity.shares()) for person in persons])
+        said = torch.stack([base.words.encode(person.identity.attribute_weights()) for person in persons])
         noise = torch.randn_like(first)[repeats]
     semantics = adapters["semantic_adapter"](torch.stack([describe_person(person.identity) for person in persons]))
     tokens = torch.cat([base.words(said), semantics.tokens], dim=1)[repeats]
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "words")
+    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "attribute_embedder")
     before = base.fingerprint()
     adapters = {
         "semantic_adapter": SemanticAdapter.from_pretrained(options.base / "semantic_adapter").float(),

@@ -1,0 +1,1 @@
+"""Face: who it is (persona), how it moves (animation), and where everything is (mesh)."""

@@ -1,0 +1,7 @@
+"""Imagining: a frozen latent diffusion model and three adapters make a person's portrait, then every frame of a video.
+
+backend       what a diffusion model has to offer (a Protocol): `tiny` and `sd15` do
+portrait      the reference frame, once a person
+frames        the frames of a video, one denoising step each
+renderer      a person and a motion in, frames out
+"""

@@ -15,7 +15,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from ..errors import ModelError
+from imagineid_sdk.errors import ModelError
 
 Blend = Callable[[int, torch.Tensor], torch.Tensor]
 """Level of the decoder (0 is the coarsest) and its features -> the features that go on."""

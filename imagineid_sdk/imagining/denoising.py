@@ -11,16 +11,17 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..face.identity import Identity
-from .blending import LatentBlend
-from .spatial import Residuals
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.adapters.blending import LatentBlend
+from imagineid_sdk.imagining.adapters.spatial import Residuals
+from imagineid_sdk.imagining.backend import OnStep
 
 TIMESTEPS = 1000
 
 
 def describe_person(identity: Identity) -> torch.Tensor:
-    """What the semantic adapter reads, ``(codes + NUMBERS,)`` float32."""
-    return torch.cat([torch.from_numpy(identity.code).float(), torch.from_numpy(identity.numbers())])
+    """What the semantic adapter reads, ``(codes + VECTOR_SIZE,)`` float32."""
+    return torch.cat([torch.from_numpy(identity.code).float(), torch.from_numpy(identity.to_vector())])
 
 
 def add_residuals(first: Residuals | None, second: Residuals | None) -> Residuals | None:
@@ -50,7 +51,7 @@ def denoise_once(
     residuals = add_residuals(spatial, blend.residuals if blend else None)
     skips, middle = residuals if residuals else (None, None)
     velocity = denoiser(
-        noisy.contiguous(memory_format=torch.channels_last),
+        noisy.to(tokens.dtype).contiguous(memory_format=torch.channels_last),
         time * TIMESTEPS,
         tokens,
         down_block_additional_residuals=tuple(skips) if skips else None,
@@ -73,7 +74,7 @@ def denoise(
     estimate: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     noise: torch.Tensor,
     steps: int,
-    on_step: Callable[[int, torch.Tensor], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> torch.Tensor:
     """Euler's method from noise to latents.
 
@@ -81,7 +82,7 @@ def denoise(
         estimate: (noisy latents, time ``(frames,)``) -> estimate of the clean latents.
         noise: ``(frames, channels, 16, 16)``.
         steps: 1 jumps to the first estimate.
-        on_step: called with the step's index and the latents after it.
+        on_step: called after each step, see `OnStep`.
     """
     times = torch.linspace(1, 0, steps + 1, device=noise.device).tolist()
     current = noise
@@ -89,5 +90,5 @@ def denoise(
         clean = estimate(current, torch.full((len(noise),), time, device=noise.device))
         current = clean if following == 0 else clean + (current - clean) * (following / time)
         if on_step is not None:
-            on_step(step, current)
+            current = on_step(step, time, current)
     return current

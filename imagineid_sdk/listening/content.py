@@ -1,7 +1,7 @@
 """Second stage, content: what the mouth does to say these words, whoever says them and in whatever mood.
 
 A small convolutional head hears visemes in the frozen speech features; the frozen identity stage's embedding tells it
-which part of the sound is only the speaker. Visemes become mouth actions through the table in `visemes.py`.
+which part of the sound is only the speaker. Visemes become mouth blendshapes through the table in `visemes.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional as F
 
-from imagineid_sdk.listening.profile import MOUTH_ACTIONS
+from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
 from imagineid_sdk.listening.visemes import VISEMES
 
 CONTEXT = 24
@@ -36,9 +36,9 @@ class ConvolutionBlock(nn.Module):
 
 
 class ContentEncoder(ModelMixin, ConfigMixin):
-    """Speech features (batch, frames, 384) at 50 Hz and identity embedding (batch, E) -> viseme logits and actions.
+    """Speech features (batch, frames, 384) at 50 Hz and identity embedding (batch, E) -> viseme logits and blendshapes.
 
-    Returns logits (batch, frames, 16) and mouth actions (batch, frames, len(MOUTH_ACTIONS)) in [0, 1].
+    Returns logits (batch, frames, 16) and mouth blendshapes (batch, frames, len(MOUTH_BLENDSHAPES)) in [0, 1].
     """
 
     @register_to_config
@@ -58,7 +58,7 @@ class ContentEncoder(ModelMixin, ConfigMixin):
         self.blocks = nn.ModuleList(ConvolutionBlock(width, dilation) for dilation in dilations)
         self.norm = nn.LayerNorm(width)
         self.visemes = nn.Linear(width, len(VISEMES))
-        self.actions = nn.Linear(width, len(MOUTH_ACTIONS))
+        self.actions = nn.Linear(width, len(MOUTH_BLENDSHAPES))
 
     def forward(self, features: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         scale, shift = self.speaker(embedding)[:, None].chunk(2, dim=-1)
@@ -73,7 +73,7 @@ class ContentEncoder(ModelMixin, ConfigMixin):
 def hear_visemes(
     encoder: ContentEncoder, features: torch.Tensor, embedding: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Viseme probabilities (frames, 16) and raw actions (frames, actions), float32, of features (frames, 384)."""
+    """Viseme probabilities (frames, 16) and raw mouth blendshapes (frames, n), float32, of features (frames, 384)."""
     voice = torch.from_numpy(embedding).to(encoder.device, encoder.dtype)[None]
-    logits, actions = encoder(features.to(encoder.device, encoder.dtype)[None], voice)
-    return torch.softmax(logits[0].float(), dim=-1).cpu().numpy(), actions[0].float().cpu().numpy()
+    logits, blendshapes = encoder(features.to(encoder.device, encoder.dtype)[None], voice)
+    return torch.softmax(logits[0].float(), dim=-1).cpu().numpy(), blendshapes[0].float().cpu().numpy()

@@ -20,8 +20,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from imagineid_sdk.listening.mel import HOP
-from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack
-from imagineid_sdk.listening.voice import VoiceNetwork
+from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack, SpeakerIdentity
+from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
 
 PITCH_STATISTICS = 8
 AGE_PRIOR = Attribute(value=38.0, spread=20.0, heard=False)
@@ -50,14 +50,14 @@ class IdentityOutput:
 
 
 class IdentityEncoder(ModelMixin, ConfigMixin):
-    """Voices (batch, 256) as `VoiceNetwork` describes them and pitch statistics (batch, 8) -> `IdentityOutput`."""
+    """Voices (batch, 256) as `SpeakerEncoder` describes them and pitch statistics (batch, 8) -> `IdentityOutput`."""
 
     @register_to_config
     def __init__(
         self, voice_size: int = 256, voice_layers: int = 3, embedding_size: int = 64, individual_size: int = 16
     ):
         super().__init__()
-        self.voice = VoiceNetwork(voice_size, voice_layers)
+        self.voice = SpeakerEncoder(voice_size, voice_layers)
         self.register_buffer("usual", torch.zeros(voice_size))
         self.embed = nn.Linear(voice_size, embedding_size, bias=False)
         self.register_buffer("individual", torch.zeros(individual_size, embedding_size))
@@ -78,24 +78,14 @@ class IdentityEncoder(ModelMixin, ConfigMixin):
         )
 
     @torch.no_grad()
-    def own_way(self, embedding: np.ndarray) -> np.ndarray:
+    def speaker_direction(self, embedding: np.ndarray) -> np.ndarray:
         """What tells a voice (its embedding) from others of its sex, most reliable figures alone: a unit vector."""
         apart = torch.from_numpy(embedding).to(self.middle) - self.middle
         return F.normalize((self.individual @ apart).float(), dim=0).cpu().numpy()
 
 
-@dataclass(frozen=True)
-class Identity:
-    """The identity part of a `VoiceProfile`."""
-
-    embedding: np.ndarray
-    gender: Attribute
-    age: Attribute
-    build: Attribute
-
-
 def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """Eight figures about the pitch of a stretch, float32: quantiles, spread and movement of log2 Hz, voiced share."""
+    """Eight figures about the pitch of a segment, float32: quantiles, spread and movement of log2 Hz, voiced share."""
     voiced = pitch > 0
     result = np.zeros(PITCH_STATISTICS, np.float32)
     if voiced.sum() < 5:
@@ -110,7 +100,7 @@ def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: ProsodyTrack) -> Identity:
+def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: ProsodyTrack) -> SpeakerIdentity:
     """Who is speaking in a clip (float32 mono 16 kHz) with its prosody; without speech the priors."""
     chosen = chosen_speech(prosody.speech)
     if not chosen.any():
@@ -156,17 +146,17 @@ def speech_windows(speech: np.ndarray) -> list[int]:
     return [int(start) for start in good]
 
 
-def unheard_identity(embedding_size: int) -> Identity:
+def unheard_identity(embedding_size: int) -> SpeakerIdentity:
     """What can be said of somebody who does not speak: the priors. The embedding is a fixed unit vector."""
     embedding = np.full(embedding_size, 1 / math.sqrt(embedding_size), np.float32)
-    return Identity(embedding, GENDER_PRIOR, AGE_PRIOR, BUILD_PRIOR)
+    return SpeakerIdentity(embedding, GENDER_PRIOR, AGE_PRIOR, BUILD_PRIOR)
 
 
-def _summarise(output: IdentityOutput) -> Identity:
+def _summarise(output: IdentityOutput) -> SpeakerIdentity:
     embedding = output.embedding[0].float().cpu().numpy()
     female = float(torch.sigmoid(output.gender_logit[0].float()))
     spread = float(output.age_log_variance[0].float().exp().sqrt())
-    return Identity(
+    return SpeakerIdentity(
         embedding=embedding,
         gender=_attribute(female, math.sqrt(female * (1 - female)), GENDER_PRIOR),
         age=_attribute(float(output.age[0].float().clamp(4, 95)), spread, AGE_PRIOR),

@@ -1,109 +1,92 @@
-"""`Listener`: one clip of a voice in, a `VoiceProfile` out.
+"""`Listener`: a voice in, a `VoiceProfile` out; for sound that is still coming, one `Segment` after the other.
 
 The stages run in the order in which they were trained: identity, content (told who speaks), emotion (told who speaks
-and what is said). Clips are read block by block: beyond the tracks of the result memory does not grow with length.
+and what is said). A whole clip is a stream that is fed at once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid_sdk.listening import articulation, content
-from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
-from imagineid_sdk.listening.emotion import EmotionEncoder, clip_balance, emotion_inputs, hear_emotion
-from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity, speech_windows, unheard_identity
+from imagineid_sdk.audio import AudioClip
+from imagineid_sdk.listening.content import ContentEncoder
+from imagineid_sdk.listening.emotion import EmotionEncoder
+from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.profile import (
+    EMOTIONS,
     HEAD_SHAPE_SIZE,
-    MOUTH_ACTIONS,
     ContentTrack,
+    EmotionTrack,
     ProsodyTrack,
+    Segment,
+    SpeakerIdentity,
     VoiceProfile,
 )
-from imagineid_sdk.listening.prosody import analyse_prosody
-from imagineid_sdk.listening.speech_encoder import SpeechEncoder, num_features
-from imagineid_sdk.listening.visemes import VISEMES
-
-if TYPE_CHECKING:
-    from imagineid_sdk.audio import AudioClip
-
-_BLOCK = 2400  # features at once: 48 s, six windows of the speech encoder
-_SILENCE = VISEMES.index("SIL")
+from imagineid_sdk.listening.speech_encoder import SpeechEncoder
+from imagineid_sdk.listening.stream import FILE, Latency, ListeningStream
 
 
+@dataclass(frozen=True, eq=False)
 class Listener:
     """Hears who speaks, what the mouth does and in which mood, with four frozen networks."""
 
-    def __init__(
-        self,
-        speech_encoder: SpeechEncoder,
-        identity_encoder: IdentityEncoder,
-        content_encoder: ContentEncoder,
-        emotion_encoder: EmotionEncoder,
-    ):
-        self.speech_encoder = speech_encoder.eval()
-        self.identity_encoder = identity_encoder.eval()
-        self.content_encoder = content_encoder.eval()
-        self.emotion_encoder = emotion_encoder.eval()
+    speech_encoder: SpeechEncoder
+    identity_encoder: IdentityEncoder
+    content_encoder: ContentEncoder
+    emotion_encoder: EmotionEncoder
+
+    def open(self, latency: Latency) -> ListeningStream:
+        """For a sound that comes in pieces."""
+        for network in (self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder):
+            network.eval()
+        return ListeningStream(self, latency)
 
     def listen(self, clip: AudioClip) -> VoiceProfile:
         """The profile of one voice. `clip.samples`: float32 mono, shape (samples,), 16 kHz; any length above 0.
 
         Tracks have ceil(samples / 320) entries. A clip without speech gives the priors, a shut mouth and no emotion.
         """
-        samples = np.ascontiguousarray(clip.samples, dtype=np.float32)
-        prosody = analyse_prosody(samples)
-        who = hear_identity(self.identity_encoder, samples, prosody)
-        visemes, mouth = self._hear_content(samples, prosody, who.embedding)
-        speech = only_words(prosody.speech, visemes)
-        pitch = np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32)
-        prosody = ProsodyTrack(speech, prosody.loudness, pitch)
-        if not speech_windows(prosody.speech):  # it sounded like a voice, but no word was said
-            who = unheard_identity(len(who.embedding))
-        inputs = emotion_inputs(prosody, clip_balance(samples, len(mouth)), visemes)
-        mood = hear_emotion(self.emotion_encoder, inputs, who.embedding, prosody.speech)
-        return VoiceProfile(
-            embedding=who.embedding,
-            gender=who.gender,
-            age=who.age,
-            build=who.build,
-            head_shape=np.zeros(HEAD_SHAPE_SIZE, np.float32),
-            head_shape_spread=np.ones(HEAD_SHAPE_SIZE, np.float32),
-            content=ContentTrack(mouth),
-            emotion=mood,
-            prosody=prosody,
-            duration=float(clip.duration),
-        )
-
-    def _hear_content(
-        self, samples: np.ndarray, prosody: ProsodyTrack, embedding: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Viseme probabilities (frames, 16) and mouth actions (frames, actions)."""
-        frames = num_features(len(samples))
-        visemes = np.empty((frames, len(VISEMES)), np.float32)
-        mouth = np.empty((frames, len(MOUTH_ACTIONS)), np.float32)
-        usual = usual_loudness(prosody.speech, prosody.loudness)
-        margin = content.CONTEXT + articulation.CONTEXT
-        for begin in range(0, frames, _BLOCK):
-            end = min(begin + _BLOCK, frames)
-            first, last = max(0, begin - margin), min(frames, end + margin)
-            features = self.speech_encoder.encode(samples, first, last)
-            heard, raw = hear_visemes(self.content_encoder, features, embedding)
-            part = slice(first, last)
-            moved = articulation.articulate(heard, raw, prosody.speech[part], prosody.loudness[part], usual)
-            inside = slice(begin - first, end - first)
-            visemes[begin:end], mouth[begin:end] = heard[inside], moved[inside]
-        return visemes, mouth
+        stream = self.open(FILE)
+        stream.feed(np.ascontiguousarray(clip.samples, dtype=np.float32))
+        return joined_profile(list(stream.finish()), stream.who, clip.duration)
 
 
-def usual_loudness(speech: np.ndarray, loudness: np.ndarray) -> float:
-    """How loud a voice is in the middle, dBFS, from tracks of voice activity and loudness (frames,)."""
-    active = speech > 0.5
-    return float(np.median(loudness[active])) if active.any() else 0.0
+def joined_profile(segments: Sequence[Segment], who: SpeakerIdentity, duration: float) -> VoiceProfile:
+    """What all segments of a sound say together, and who was heard.
+
+    Of several segments each counts for the mood of the whole by how much was said in it.
+    """
+    parts, begin = [], 0
+    for segment in segments:
+        parts.append(segment.part(begin, segment.final))
+        begin = segment.final
+    prosody = ProsodyTrack(
+        *(np.concatenate([getattr(part.prosody, name) for part in parts]) for name in ("speech", "loudness", "pitch"))
+    )
+    return VoiceProfile(
+        embedding=who.embedding,
+        gender=who.gender,
+        age=who.age,
+        build=who.build,
+        head_shape=np.zeros(HEAD_SHAPE_SIZE, np.float32),
+        head_shape_spread=np.ones(HEAD_SHAPE_SIZE, np.float32),
+        content=ContentTrack(np.concatenate([part.content.blendshapes for part in parts])),
+        emotion=_joined_mood(parts),
+        prosody=prosody,
+        duration=float(duration),
+    )
 
 
-def only_words(speech: np.ndarray, visemes: np.ndarray) -> np.ndarray:
-    """Voice activity (frames,) where the sound stands out AND the words are there: music and knocks are no speech."""
-    gate = articulation.speaking_gate(visemes[:, _SILENCE], speech)
-    return np.minimum(speech, gate).astype(np.float32)
+def _joined_mood(parts: Sequence[Segment]) -> EmotionTrack:
+    if len(parts) == 1:
+        return parts[0].emotion
+    said = np.array([part.prosody.speech.sum() + 1e-6 for part in parts])
+    weights = said / said.sum()
+    probabilities = sum(w * part.emotion.probabilities for w, part in zip(weights, parts, strict=True))
+    intensity = float(sum(w * part.emotion.intensity for w, part in zip(weights, parts, strict=True)))
+    track = np.concatenate([part.emotion.track for part in parts])
+    label = EMOTIONS[int(np.argmax(probabilities))]
+    return EmotionTrack(label, intensity, np.asarray(probabilities, np.float32), track)

@@ -6,7 +6,7 @@ one figure for the clip. Sample i of a track is the moment (i + 0.5) / 50 s of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 TRACK_RATE = 50
 """Samples a second of every track."""
 
-MOUTH_ACTIONS: tuple[str, ...] = (
+MOUTH_BLENDSHAPES: tuple[str, ...] = (
     "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight",
     "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight",
     "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight",
@@ -22,7 +22,7 @@ MOUTH_ACTIONS: tuple[str, ...] = (
     "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
     "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "tongueOut",
 )  # fmt: skip
-"""The jaw, mouth, tongue and cheek-puff part of ARKit's 52 actions, in the order of `face.actions.ARKIT_ACTIONS`."""
+"""Jaw, mouth, tongue and cheek puff of ARKit's 52 blendshapes, in the order of `face.blendshapes.ARKIT_BLENDSHAPES`."""
 
 EMOTIONS: tuple[str, ...] = (
     "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contemptuous",
@@ -45,14 +45,24 @@ class Attribute:
     heard: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class SpeakerIdentity:
+    """The identity part of a `VoiceProfile`."""
+
+    embedding: np.ndarray = field(repr=False)
+    gender: Attribute
+    age: Attribute
+    build: Attribute
+
+
+@dataclass(frozen=True, eq=False)
 class ContentTrack:
-    """Mouth actions that say the words. `actions`: float32, shape (frames, len(MOUTH_ACTIONS)), range [0, 1]."""
+    """Mouth shapes that say the words. `blendshapes`: float32, shape (frames, len(MOUTH_BLENDSHAPES)), range [0, 1]."""
 
-    actions: np.ndarray
+    blendshapes: np.ndarray = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EmotionTrack:
     """How it was said.
 
@@ -62,40 +72,47 @@ class EmotionTrack:
 
     label: str
     intensity: float
-    probabilities: np.ndarray
-    track: np.ndarray
+    probabilities: np.ndarray = field(repr=False)
+    track: np.ndarray = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProsodyTrack:
     """The sound's own movement, each (frames,) float32.
 
     `speech`: voice activity in [0, 1]; `loudness`: dBFS, at least -100; `pitch`: Hz, 0 where unvoiced.
     """
 
-    speech: np.ndarray
-    loudness: np.ndarray
-    pitch: np.ndarray
+    speech: np.ndarray = field(repr=False)
+    loudness: np.ndarray = field(repr=False)
+    pitch: np.ndarray = field(repr=False)
 
 
-@dataclass(frozen=True)
-class HeardStretch:
+@dataclass(frozen=True, eq=False)
+class Segment:
     """Part of what is heard in a sound, which may go on.
 
-    `first`: number of the first entry of its tracks on the tracks of the whole sound. `settled`: number up to which
+    `first`: number of the first entry of its tracks on the tracks of the whole sound. `final`: number up to which
     (not included) they are final; what follows is heard of the look-ahead and may still change. `complete`: whether the
     sound ends with it.
     """
 
     first: int
-    settled: int
+    final: int
     content: ContentTrack
     emotion: EmotionTrack
     prosody: ProsodyTrack
     complete: bool
 
+    def part(self, begin: int, end: int) -> Segment:
+        """Entries `begin` to `end` of the whole sound's tracks alone."""
+        inside = slice(begin - self.first, end - self.first)
+        prosody = ProsodyTrack(self.prosody.speech[inside], self.prosody.loudness[inside], self.prosody.pitch[inside])
+        mood = replace(self.emotion, track=self.emotion.track[inside])
+        return Segment(begin, end, ContentTrack(self.content.blendshapes[inside]), mood, prosody, self.complete)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class VoiceProfile:
     """Everything that listening heard in one clip.
 
@@ -106,16 +123,21 @@ class VoiceProfile:
     `duration`: seconds.
     """
 
-    embedding: np.ndarray
+    embedding: np.ndarray = field(repr=False)
     gender: Attribute
     age: Attribute
     build: Attribute
-    head_shape: np.ndarray
-    head_shape_spread: np.ndarray
+    head_shape: np.ndarray = field(repr=False)
+    head_shape_spread: np.ndarray = field(repr=False)
     content: ContentTrack
     emotion: EmotionTrack
     prosody: ProsodyTrack
     duration: float
+
+    @property
+    def speaker(self) -> SpeakerIdentity:
+        """The part about who speaks."""
+        return SpeakerIdentity(self.embedding, self.gender, self.age, self.build)
 
     def to_dict(self) -> dict[str, Any]:
         """A summary of plain numbers, strings and dicts that `json.dumps` accepts; tracks are reduced to figures."""

@@ -1,13 +1,13 @@
-"""Listening to a sound whose end nobody knows: the same stages as in `Listener`, a stretch at a time.
+"""Listening to a sound whose end nobody knows: the same stages as in `Listener`, a segment at a time.
 
     stream = ListeningStream(listener, LIVE)
     stream.feed(samples)
-    for stretch in stream.stretches():      # HeardStretch: what is certain by now, and a provisional look ahead
+    for segment in stream.segments():      # Segment: what is certain by now, and a provisional look ahead
         ...
-    for stretch in stream.finish():
+    for segment in stream.finish():
         ...
 
-Sound is heard on a fixed grid of stretches, so that the size of the pieces in which it arrives changes nothing. Figures
+Sound is heard on a fixed grid of segments, so that the size of the pieces in which it arrives changes nothing. Figures
 of the whole clip (who speaks, how loud this voice usually is, the mood) are those of the last minute here.
 """
 
@@ -15,43 +15,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid_sdk.errors import OptionError
-from imagineid_sdk.listening import articulation
+from imagineid_sdk.errors import check_number
+from imagineid_sdk.listening import coarticulation
 from imagineid_sdk.listening.content import hear_visemes
 from imagineid_sdk.listening.emotion import BALANCE_BANDS, clip_balance, emotion_inputs, hear_emotion
-from imagineid_sdk.listening.identity import Identity, hear_identity, speech_windows, unheard_identity
-from imagineid_sdk.listening.listener import Listener, only_words, usual_loudness
+from imagineid_sdk.listening.identity import hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
-    MOUTH_ACTIONS,
+    MOUTH_BLENDSHAPES,
     TRACK_RATE,
     ContentTrack,
     EmotionTrack,
-    HeardStretch,
     ProsodyTrack,
+    Segment,
+    SpeakerIdentity,
 )
 from imagineid_sdk.listening.prosody import BANDS, Measures, measure, voice_activity
 from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, num_features
 from imagineid_sdk.listening.visemes import VISEMES
+from imagineid_sdk.precision import pinned
+
+if TYPE_CHECKING:
+    from imagineid_sdk.listening.listener import Listener
 
 MEMORY = 3000
 """Track samples (one minute) that are kept: the voice's usual figures are taken from them."""
 
-_PITCH_CONTEXT = 25  # frames before a stretch from which the path of the pitch is followed
-_VOICE_CONTEXT = 500  # frames before a stretch that say what is background there: 10 s
-_UNCLEAR = 10.0  # seconds for which an unclear voice is asked for again with every stretch
-_STRETCH_CONTEXT = 300  # track samples that a stretch holds of what came before it: 6 s
+_PITCH_CONTEXT = 25  # frames before a segment from which the path of the pitch is followed
+_VOICE_CONTEXT = 500  # frames before a segment that say what is background there: 10 s
+_UNCLEAR = 10.0  # seconds for which an unclear voice is asked for again with every segment
+_SEGMENT_CONTEXT = 300  # track samples that a segment holds of what came before it: 6 s
 _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How listening proceeds, in track samples of 20 ms: `hop` become certain at once, when `ahead` more are there.
+class Latency:
+    """Length and look-ahead of a segment, in track samples of 20 ms.
 
-    `context` of the past are given to the speech encoder again; multiples of 10, `context` and `hop` of the encoder's
-    own grid where they exceed its window.
+    `hop` samples become final together, when `ahead` more are there. The speech encoder hears `context` of the past
+    again. All are multiples of 10; `context` and `hop` are on the encoder's own grid where they exceed its window.
     """
 
     hop: int
@@ -60,69 +65,69 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """What a stretch waits for."""
+        """What a segment waits for."""
         return (self.hop + self.ahead) / TRACK_RATE
 
 
-LIVE = Pace(hop=10, ahead=8, context=60)
+LIVE = Latency(hop=10, ahead=8, context=60)
 """Every 0.2 s, with 0.16 s ahead of it: a moment is certain 0.16 to 0.36 s after it was heard."""
 
-FILE = Pace(hop=4800, ahead=800, context=800)
+FILE = Latency(hop=4800, ahead=800, context=800)
 """For sound that is there already: the windows of the speech encoder are those of a clip given whole, and whatever the
 other stages look at is there."""
 
 
-def live(look_ahead: float) -> Pace:
-    """The pace at which a moment is certain at most `look_ahead` seconds after it was heard.
+def live_latency(look_ahead: float) -> Latency:
+    """The latency at which a moment is certain at most `look_ahead` seconds after it was heard.
 
     Raises:
         OptionError: below 0.3 or above 10.
     """
-    if not 0.3 <= look_ahead <= 10:
-        raise OptionError(f"look_ahead={look_ahead!r} is out of range. Give 0.3 to 10 seconds.")
-    return Pace(LIVE.hop, max(0, round(look_ahead * TRACK_RATE) - LIVE.hop), LIVE.context)
+    check_number("look_ahead", look_ahead, 0.3, 10, " seconds")
+    return Latency(LIVE.hop, max(0, round(look_ahead * TRACK_RATE) - LIVE.hop), LIVE.context)
 
 
 class ListeningStream:
-    """Hears a voice as it comes in; memory is that of the last minute (or of two stretches, at the pace of a file)."""
+    """Hears a voice as it comes in; memory is that of the last minute (or of two segments, with `FILE`)."""
 
-    def __init__(self, listener: Listener, pace: Pace) -> None:
-        self.pace = pace
-        self.who: Identity = unheard_identity(listener.identity_encoder.config.embedding_size)
+    def __init__(self, listener: Listener, latency: Latency) -> None:
+        self.latency = latency
+        self.who: SpeakerIdentity = unheard_identity(listener.identity_encoder.config.embedding_size)
         self._listener = listener
         self._sound = _Track(1)
         self._waiting: list[np.ndarray] = []
         self._fed = 0  # samples
-        self._settled = self._measured = 0  # track samples
+        self._final = self._measured = 0  # track samples
         self._recognised = 0.0  # seconds of sound from which the voice was recognised
         self._measures = {name: _Track(BANDS if name == "bands" else 1) for name in Measures.__dataclass_fields__}
         self._voiced, self._speech = _Track(1), _Track(1)
-        self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_ACTIONS))
-        self._mouth, self._balance = _Track(len(MOUTH_ACTIONS)), _Track(BALANCE_BANDS)
+        self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_BLENDSHAPES))
+        self._mouth, self._balance = _Track(len(MOUTH_BLENDSHAPES)), _Track(BALANCE_BANDS)
 
     def feed(self, samples: np.ndarray) -> None:
         """Takes the next samples: float32 mono, shape (samples,), 16 kHz, range [-1, 1]."""
         self._waiting.append(samples)
         self._fed += len(samples)
 
-    def stretches(self) -> Iterator[HeardStretch]:
+    def segments(self) -> Iterator[Segment]:
         """What has become certain."""
-        hop, ahead = self.pace.hop, self.pace.ahead
+        hop, ahead = self.latency.hop, self.latency.ahead
         # One sample more than needed: only then it is certain that the sound does not end here.
-        while self._fed > (self._settled + hop + ahead) * SAMPLES_PER_FEATURE:
-            yield self._hear(self._settled + hop, self._settled + hop + ahead, complete=False)
+        while self._fed > (self._final + hop + ahead) * SAMPLES_PER_FEATURE:
+            yield self._hear(self._final + hop, self._final + hop + ahead, complete=False)
 
-    def finish(self) -> Iterator[HeardStretch]:
+    def finish(self) -> Iterator[Segment]:
         """The rest, when no more sound comes."""
-        yield from self.stretches()
+        yield from self.segments()
         frames = num_features(self._fed)
-        if self._fed and self._settled < frames:
+        if self._fed and self._final < frames:
             yield self._hear(frames, frames, complete=True)
 
-    # --- one stretch --------------------------------------------------------------------------------------------------
+    # --- one segment --------------------------------------------------------------------------------------------------
 
-    def _hear(self, settled: int, end: int, complete: bool) -> HeardStretch:
-        begin = self._settled
+    @pinned
+    def _hear(self, final: int, end: int, complete: bool) -> Segment:
+        begin = self._final
         self._sound.write(self._sound.end, np.concatenate([*self._waiting, np.empty(0, np.float32)]))
         self._waiting.clear()
         self._measure(end, complete)
@@ -132,20 +137,20 @@ class ListeningStream:
         if not speech_windows(self._speech.rows(0, end)):  # it may sound like a voice, but no word was said
             self.who = unheard_identity(len(self.who.embedding))
         mood = self._hear_mood(end)
-        self._settled = settled
-        first = max(self._speech.first, begin - _STRETCH_CONTEXT)
-        stretch = HeardStretch(
-            first, settled, ContentTrack(self._mouth.rows(first, end)),
+        self._final = final
+        first = max(self._speech.first, begin - _SEGMENT_CONTEXT)
+        segment = Segment(
+            first, final, ContentTrack(self._mouth.rows(first, end)),
             EmotionTrack(mood.label, mood.intensity, mood.probabilities, mood.track[first - end :]),
             self._prosody(first, end), complete,
         )  # fmt: skip
         self._forget()
-        return stretch
+        return segment
 
     def _measure(self, end: int, complete: bool) -> None:
         start = max(self._first_whole, self._measured - _PITCH_CONTEXT)
         offset = self._first_whole
-        # Not what happens to be there already beyond the stretch: the size of the pieces would change what is heard.
+        # Not what happens to be there already beyond the segment: the size of the pieces would change what is heard.
         last = self._sound.end if complete else end * SAMPLES_PER_FEATURE
         measured = measure(self._sound.rows(offset * SAMPLES_PER_FEATURE, last), start - offset, end - offset)
         for name, track in self._measures.items():
@@ -175,20 +180,20 @@ class ListeningStream:
         self._recognised = heard
 
     def _hear_content(self, begin: int, end: int) -> None:
-        first = max(self._first_whole, begin - self.pace.context)
+        first = max(self._first_whole, begin - self.latency.context)
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
         features = self._listener.speech_encoder.encode(sound)
         visemes, raw = hear_visemes(self._listener.content_encoder, features, self.who.embedding)
         self._visemes.write(begin, visemes[begin - first :])
         self._raw.write(begin, raw[begin - first :])
         # Joined with what was heard before: the mouth moves on smoothly.
-        start = max(self._visemes.first, begin - articulation.CONTEXT)
+        start = max(self._visemes.first, begin - coarticulation.CONTEXT)
         visemes, voiced = self._visemes.rows(start, end), self._voiced.rows(start, end)
         loudness = self._measures["loudness"]
-        usual = usual_loudness(self._voiced.rows(0, end), loudness.rows(self._voiced.first, end))
-        moved = articulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
+        usual = coarticulation.usual_loudness(self._voiced.rows(0, end), loudness.rows(self._voiced.first, end))
+        moved = coarticulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
         self._mouth.write(begin, moved[begin - start :])
-        self._speech.write(begin, only_words(voiced, visemes)[begin - start :])
+        self._speech.write(begin, coarticulation.only_words(voiced, visemes)[begin - start :])
         start = max(self._first_whole, begin - _PITCH_CONTEXT)
         sound = self._sound.rows(start * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
         self._balance.write(begin, clip_balance(sound, end - start)[begin - start :])
@@ -212,7 +217,7 @@ class ListeningStream:
         return -(-self._sound.first // SAMPLES_PER_FEATURE)
 
     def _forget(self) -> None:
-        first = max(0, self._settled - MEMORY) // 10 * 10  # the grid on which background and mood are heard
+        first = max(0, self._final - MEMORY) // 10 * 10  # the grid on which background and mood are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
         for track in (
             *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth, self._balance

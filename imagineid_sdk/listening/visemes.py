@@ -1,6 +1,6 @@
 """Visemes: what the mouth looks like while a sound is made. The one table of mouth shapes of this package.
 
-Sixteen classes of sounds that look alike, and for each the ARKit mouth actions of its full articulation in normal,
+Sixteen classes of sounds that look alike, and for each the ARKit mouth blendshapes of its full articulation in normal,
 unstressed speech. The content stage hears visemes in the sound and blends these shapes; edit the table to change the
 articulation of every video.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imagineid_sdk.listening.profile import MOUTH_ACTIONS
+from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
 
 VISEMES: tuple[str, ...] = (
     "SIL",  # silence: the mouth is shut and relaxed
@@ -52,10 +52,10 @@ _SHAPES: dict[str, dict[str, float]] = {
 
 
 def shape_table() -> np.ndarray:
-    """Mouth actions of every viseme, float32, shape (len(VISEMES), len(MOUTH_ACTIONS)), range [0, 1]."""
-    table = np.zeros((len(VISEMES), len(MOUTH_ACTIONS)), np.float32)
+    """Mouth blendshapes of every viseme, float32, shape (len(VISEMES), len(MOUTH_BLENDSHAPES)), range [0, 1]."""
+    table = np.zeros((len(VISEMES), len(MOUTH_BLENDSHAPES)), np.float32)
     for row, viseme in enumerate(VISEMES):
         for name, value in _SHAPES[viseme].items():
-            for side in ("",) if name in MOUTH_ACTIONS else ("Left", "Right"):
-                table[row, MOUTH_ACTIONS.index(name + side)] = value
+            for side in ("",) if name in MOUTH_BLENDSHAPES else ("Left", "Right"):
+                table[row, MOUTH_BLENDSHAPES.index(name + side)] = value
     return table

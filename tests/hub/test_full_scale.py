@@ -1,4 +1,4 @@
-"""Full scale end to end: the sd15 composition on tiny random twins, through the loopback Hub and then without it.
+"""Full scale end to end: the sd15 recipe on tiny random twins, through the loopback Hub and then without it.
 
 The twins have the layout of the public repositories and nothing of their content: what is checked is everything but
 how the pictures look.
@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from imagineid_sdk import ImagineIDPipeline
-from imagineid_sdk.compositions import Composition
 from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, OptionError, WeightsError
+from imagineid_sdk.hub.recipes import Recipe
 from tests.hub.conftest import turn_towards
 from tests.hub.loopback import LoopbackHub
 
@@ -42,7 +42,7 @@ def twins(place):
 
 @pytest.fixture(scope="module")
 def full(twins, place, shipped_weights) -> ImagineIDPipeline:
-    """The composition, loaded from the Hub."""
+    """The recipe, loaded from the Hub."""
     with pytest.MonkeyPatch.context() as patch:
         turn_towards(twins, patch)
         loaded = ImagineIDPipeline.from_pretrained("sd15", cache_dir=place / "cache")
@@ -52,7 +52,7 @@ def full(twins, place, shipped_weights) -> ImagineIDPipeline:
 
 @pytest.fixture(scope="module")
 def saved(full, place) -> Path:
-    """The folder that the composition was saved to."""
+    """The folder that the recipe was saved to."""
     full.save_pretrained(place / "saved")
     return place / "saved"
 
@@ -71,9 +71,7 @@ def make_sound():
 
 def test_only_what_is_needed_was_downloaded(full, twins):
     fetched = {request.split("/resolve/")[1].split("/", 1)[1] for request in twins.requests if "/resolve/" in request}
-    wanted = {
-        f"{s.subfolder}/{name}".lstrip("/") for s in Composition.load("sd15").roles().values() for name in s.files
-    }
+    wanted = {f"{s.subfolder}/{name}".lstrip("/") for s in Recipe.load("sd15").roles().values() for name in s.files}
     assert fetched == wanted
 
 
@@ -92,7 +90,7 @@ def test_a_second_load_asks_for_no_weights_and_a_third_needs_no_hub(full, twins,
 
 def test_roles_can_be_overridden_by_folders_files_and_components(full, place, tmp_path):
     make_autoencoder(tmp_path / "mine")
-    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "compositions" / "sd15.json").read_text())
+    own = json.loads((Path(__file__).parents[2] / "imagineid_sdk" / "hub" / "recipes" / "sd15.json").read_text())
     own["autoencoder"] |= {"repo": str(tmp_path / "mine")}
     (tmp_path / "own.json").write_text(json.dumps(own))
     options = {"cache_dir": place / "cache", "local_files_only": True}
@@ -137,7 +135,7 @@ def test_a_saved_pipeline_has_the_same_weights_and_makes_bit_identical_frames(fu
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(saved, monkeypatch):
-    monkeypatch.setattr("imagineid_sdk.hub.find_spec", lambda name: None)
+    monkeypatch.setattr("imagineid_sdk.hub.sources.find_spec", lambda name: None)
     for model in ("sd15", saved):
         with pytest.raises(MissingExtraError, match=r"pip install 'imagineid-sdk\[sd15\]'"):
             ImagineIDPipeline.from_pretrained(model)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from imagineid_sdk import ImagineIDPipeline
-from imagineid_sdk.download import HubOptions, fetch
 from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, OptionError, WeightsError
-from imagineid_sdk.hub import fetch_model
+from imagineid_sdk.hub.download import HubOptions, fetch
+from imagineid_sdk.hub.sources import fetch_model
 from tests.hub.loopback import LoopbackHub, commit_of
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -26,7 +26,7 @@ def small_model() -> dict[str, bytes]:
     from safetensors.numpy import save
 
     weights = save({"w": np.random.default_rng(0).integers(0, 255, 300_000, dtype=np.uint8)})
-    index = {"_class_name": "ImagineIDPipeline", "head": ["imagineid_sdk.face.head", "ParametricHead"]}
+    index = {"_class_name": "ImagineIDPipeline", "head": ["imagineid_sdk.face.mesh.head", "ParametricHead"]}
     return {"model_index.json": json.dumps(index).encode(), "head/config.json": b"{}", f"head/{WEIGHTS}": weights}
 
 
@@ -154,7 +154,7 @@ def test_a_repository_of_something_else(face, small_model):
 
 def test_a_model_that_needs_an_extra_names_the_command_that_installs_it(face, small_model, tmp_path, monkeypatch):
     """Stable Diffusion's text encoder and tokenizer are classes of transformers."""
-    monkeypatch.setattr("imagineid_sdk.hub.find_spec", lambda name: None)
+    monkeypatch.setattr("imagineid_sdk.hub.sources.find_spec", lambda name: None)
     index = json.loads(small_model["model_index.json"]) | {"text_encoder": ["transformers", "CLIPTextModel"]}
     face.publish(REPO, small_model | {"model_index.json": json.dumps(index).encode()})
     with pytest.raises(MissingExtraError, match=rf"{REPO}.*pip install 'imagineid-sdk\[sd15\]'"):

@@ -1,4 +1,4 @@
-"""Tiny random twins of the public checkpoints that the sd15 composition names, in the layout of the real repositories:
+"""Tiny random twins of the public checkpoints that the sd15 recipe names, in the layout of the real repositories:
 the same files, class names and quirks, a few hundred kilobytes in all."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, ControlNetModel, EulerDiscreteScheduler, MotionAdapter, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from imagineid_sdk.compositions import Composition
+from imagineid_sdk.hub.recipes import Recipe
 from tests.hub.loopback import LoopbackHub, folder_files
 
 WIDTH = 32  # of the text encoder
@@ -19,9 +19,9 @@ DOWN = ("CrossAttnDownBlock2D", "DownBlock2D")
 
 
 def publish_twins(hub: LoopbackHub, folder: Path) -> None:
-    """Put a twin of every repository of the sd15 composition on the Hub, pickles and other ballast included."""
+    """Put a twin of every repository of the sd15 recipe on the Hub, pickles and other ballast included."""
     torch.manual_seed(0)
-    base, sources = folder / "base", Composition.load("sd15")
+    base, sources = folder / "base", Recipe.load("sd15")
     make_base(base)
     ballast = {"safety_checker/model.safetensors": b"1.2 GB", "unet/diffusion_pytorch_model.bin": b"pickle"}
     hub.publish(sources.denoiser.repo, folder_files(base) | ballast)

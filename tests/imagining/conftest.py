@@ -6,10 +6,10 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
+from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
+from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
-from imagineid_sdk.imagining.blending import BlendingAdapter
-from imagineid_sdk.imagining.semantic import SemanticAdapter, WordEmbedder
-from imagineid_sdk.imagining.spatial import SpatialAdapter
 
 SKIPS = (16, 16, 16, 32)
 
@@ -28,7 +28,7 @@ def small():
             decoder_blocks=(1, 1, 1, 1),
         ),
         "denoiser": denoiser,
-        "words": WordEmbedder([("hair", ["long", "short"]), ("age", ["young", "old"])], width=8),
+        "words": AttributeEmbedder([("hair", ["long", "short"]), ("age", ["young", "old"])], width=8),
         "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16, style_width=16),
         "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
         "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),

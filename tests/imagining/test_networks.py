@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.imagining.backdrop import Backdrop
-from imagineid_sdk.imagining.blending import decode_reference, warp
+from imagineid_sdk.imagining.adapters.blending import decode_reference, warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
+from imagineid_sdk.video.backdrop import Backdrop
 
 
 def test_pictures_go_to_latents_sixteen_times_smaller_and_back(small):
@@ -41,7 +41,7 @@ def test_training_the_adapters_leaves_the_base_bit_identical(small):
         with torch.no_grad():
             reference = decode_reference(small["autoencoder"], latents[:1])
         person = small["semantic"](torch.rand(2, 5))
-        tokens = torch.cat([small["words"](small["words"].weigh({}).expand(2, -1, -1)), person.tokens], dim=1)
+        tokens = torch.cat([small["words"](small["words"].encode({}).expand(2, -1, -1)), person.tokens], dim=1)
         blend = small["blending"].latent_blend(reference, maps, flow)
         spatial = small["spatial"](maps, torch.rand(2, 55), person.style)
         made = denoise_once(small["denoiser"], torch.randn_like(latents), torch.ones(2), tokens, spatial, blend)
@@ -66,20 +66,25 @@ def test_a_still_flow_leaves_features_where_they_are():
 
 def test_denoising_ends_at_the_estimate_when_it_is_sure():
     wanted, steps = torch.randn(1, 4, 4, 4), []
-    made = denoise(lambda noisy, time: wanted, torch.randn(1, 4, 4, 4), 5, lambda step, _: steps.append(step))
-    assert torch.allclose(made, wanted) and steps == [0, 1, 2, 3, 4]
+
+    def on_step(step: int, time: float, latents: torch.Tensor) -> torch.Tensor:
+        steps.append((step, round(time, 3)))
+        return latents
+
+    made = denoise(lambda noisy, time: wanted, torch.randn(1, 4, 4, 4), 5, on_step)
+    assert torch.allclose(made, wanted) and steps == [(0, 1.0), (1, 0.8), (2, 0.6), (3, 0.4), (4, 0.2)]
 
 
 def test_words_that_are_not_given_have_a_token_of_their_own(small):
     words = small["words"]
-    assert words.weigh({}).argmax(1).tolist() == [0, 3]
-    assert words.weigh({"hair": {"short": 1.0}}).argmax(1).tolist() == [2, 3]
+    assert words.encode({}).argmax(1).tolist() == [0, 3]
+    assert words.encode({"hair": {"short": 1.0}}).argmax(1).tolist() == [2, 3]
 
 
 def test_between_words_lies_what_is_between_them(small):
     words, slot = small["words"], dict(small["words"].config.vocabulary)["hair"]
     one, other, both = (
-        words(words.weigh({"hair": shares})[None])
+        words(words.encode({"hair": shares})[None])
         for shares in ({slot[0]: 1.0}, {slot[1]: 1.0}, {slot[0]: 0.25, slot[1]: 0.75})
     )
     assert torch.allclose(both, 0.25 * one + 0.75 * other, atol=1e-6)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from imagineid_sdk.imagining.blending import MaskedBlend, decode_reference, warp
-from imagineid_sdk.imagining.borrowing import BorrowedTexture, as_table, corners, fetch
+from imagineid_sdk.imagining.adapters.blending import MaskedBlend, decode_reference, warp
 from imagineid_sdk.imagining.denoising import TIMESTEPS
-from imagineid_sdk.imagining.first_step import begin
+from imagineid_sdk.imagining.reference_warp import ReferenceWarp, as_table, corners, fetch
+from imagineid_sdk.imagining.shared_pass import start_pass
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def test_the_first_step_is_the_denoisers_own(awake):
         noise.expand(3, -1, -1, -1), torch.full((3,), float(TIMESTEPS)), tokens.expand(3, -1, -1),
         down_block_additional_residuals=tuple(residuals[0]), mid_block_additional_residual=residuals[1],
     ).sample  # fmt: skip
-    start = begin(awake["denoiser"], noise, tokens)
+    start = start_pass(awake["denoiser"], noise, tokens)
     assert torch.allclose(start.velocity(residuals), whole, atol=1e-4)
     alone = awake["denoiser"](noise, torch.full((1,), float(TIMESTEPS)), tokens).sample
     assert torch.allclose(start.velocity(None), alone, atol=1e-4)
 
 
 def test_a_denoiser_with_other_inputs_runs_whole():
-    assert begin(torch.nn.Identity(), torch.randn(1, 16, 16, 16), torch.randn(1, 5, 8)) is None
+    assert start_pass(torch.nn.Identity(), torch.randn(1, 16, 16, 16), torch.randn(1, 5, 8)) is None
 
 
 @torch.no_grad()
@@ -52,7 +52,7 @@ def test_borrowed_texture_is_the_adapters(awake):
     reference = decode_reference(awake["autoencoder"], torch.randn(1, 16, 16, 16))
     maps, flow = torch.rand(2, 14, 128, 128), 0.05 * torch.randn(2, 2, 128, 128)
     latents, adapter = torch.randn(2, 16, 16, 16), awake["blending"]
-    blend, lay = BorrowedTexture(adapter, reference).lend(maps, flow)
+    blend, lay = ReferenceWarp(adapter, reference).warp_to(maps, flow)
     expected = adapter.latent_blend(reference, maps, flow)
     made, wanted = ([*each.residuals[0], each.residuals[1], each.mask, each.latents] for each in (blend, expected))
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(made, wanted, strict=True))

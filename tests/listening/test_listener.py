@@ -10,11 +10,11 @@ import pytest
 
 from imagineid_sdk.audio import load_audio
 from imagineid_sdk.listening.identity import AGE_PRIOR, GENDER_PRIOR
-from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_ACTIONS
+from imagineid_sdk.listening.profile import EMOTIONS, MOUTH_BLENDSHAPES
 from tests.listening.conftest import RATE, as_clip
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
-JAW, PRESS = MOUTH_ACTIONS.index("jawOpen"), MOUTH_ACTIONS.index("mouthPressLeft")
+JAW, PRESS = MOUTH_BLENDSHAPES.index("jawOpen"), MOUTH_BLENDSHAPES.index("mouthPressLeft")
 
 HELLO_LIPS = [(1.49, 1.61), (1.955, 2.00), (2.99, 3.03), (4.01, 4.12), (4.96, 5.06)]
 """Seconds of every m and b of hello.wav ("welcome", "nobody", "my", "imagined", "from"), as Flite timed them."""
@@ -42,7 +42,7 @@ def reading_again():
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 12.0])
 def test_silence_keeps_the_mouth_shut_and_claims_nothing(listener, seconds):
     profile = listener.listen(as_clip(np.zeros(int(seconds * RATE))))
-    assert profile.content.actions.max() < 0.02
+    assert profile.content.blendshapes.max() < 0.02
     assert profile.gender == GENDER_PRIOR and profile.age == AGE_PRIOR
     assert not (profile.gender.heard or profile.age.heard or profile.build.heard)
     assert profile.emotion.label == "neutral" and profile.emotion.intensity == 0
@@ -51,15 +51,15 @@ def test_silence_keeps_the_mouth_shut_and_claims_nothing(listener, seconds):
 @pytest.mark.parametrize("level", [-50, -20])
 def test_noise_keeps_the_mouth_shut(listener, level):
     noise = np.random.default_rng(0).standard_normal(4 * RATE) * 10 ** (level / 20)
-    assert np.quantile(listener.listen(as_clip(noise)).content.actions[:, JAW], 0.98) < 0.03
+    assert np.quantile(listener.listen(as_clip(noise)).content.blendshapes[:, JAW], 0.98) < 0.03
 
 
 def test_profile_has_the_documented_shapes(listener, hello):
     profile = listener.listen(hello)
     frames = -(-len(hello.samples) // 320)
-    assert profile.content.actions.shape == (frames, len(MOUTH_ACTIONS))
-    assert profile.content.actions.dtype == np.float32
-    assert profile.content.actions.min() >= 0 and profile.content.actions.max() <= 1
+    assert profile.content.blendshapes.shape == (frames, len(MOUTH_BLENDSHAPES))
+    assert profile.content.blendshapes.dtype == np.float32
+    assert profile.content.blendshapes.min() >= 0 and profile.content.blendshapes.max() <= 1
     assert profile.emotion.track.shape == (frames, len(EMOTIONS))
     assert np.isclose(profile.emotion.probabilities.sum(), 1, atol=1e-4)
     assert profile.prosody.speech.shape == profile.prosody.pitch.shape == (frames,)
@@ -70,7 +70,7 @@ def test_profile_has_the_documented_shapes(listener, hello):
 
 def test_a_real_voice_opens_and_closes_the_mouth(listener, reading):
     profile = listener.listen(reading)
-    jaw = profile.content.actions[:, JAW]
+    jaw = profile.content.blendshapes[:, JAW]
     speaking = profile.prosody.speech > 0.5
     assert np.quantile(jaw[speaking], 0.9) > 0.2
     assert np.quantile(jaw[speaking], 0.1) < 0.1
@@ -78,18 +78,18 @@ def test_a_real_voice_opens_and_closes_the_mouth(listener, reading):
 
 
 def test_lips_meet_on_p_b_and_m(listener, hello):
-    actions = listener.listen(hello).content.actions
-    met = [_lips_meet(actions, start, end) for start, end in HELLO_LIPS]
+    blendshapes = listener.listen(hello).content.blendshapes
+    met = [_lips_meet(blendshapes, start, end) for start, end in HELLO_LIPS]
     assert sum(met) >= len(met) - 1
 
 
-def _lips_meet(actions: np.ndarray, start: float, end: float) -> bool:
+def _lips_meet(blendshapes: np.ndarray, start: float, end: float) -> bool:
     frames = slice(int(start * 50) - 1, int(end * 50) + 2)
-    return bool(((actions[frames, JAW] < 0.06) & (actions[frames, PRESS] > 0.2)).any())
+    return bool(((blendshapes[frames, JAW] < 0.06) & (blendshapes[frames, PRESS] > 0.2)).any())
 
 
 def test_pauses_shut_the_mouth(listener, hello):
-    jaw = listener.listen(hello).content.actions[:, JAW]
+    jaw = listener.listen(hello).content.blendshapes[:, JAW]
     for start, end in HELLO_PAUSES:
         assert jaw[int((start + 0.12) * 50) : int((end - 0.1) * 50)].max() < 0.05
 
@@ -110,7 +110,8 @@ def test_one_voice_is_one_person(listener, hello, reading, reading_again):
 
 def test_what_is_a_voices_own_stays_with_it(listener, hello, reading, reading_again):
     own = [
-        listener.identity_encoder.own_way(listener.listen(clip).embedding) for clip in (reading, reading_again, hello)
+        listener.identity_encoder.speaker_direction(listener.listen(clip).embedding)
+        for clip in (reading, reading_again, hello)
     ]
     assert all(np.isclose(np.linalg.norm(way), 1, atol=1e-4) for way in own)
     assert own[0] @ own[1] > 0.75 and own[0] @ own[2] < 0.5
@@ -136,7 +137,7 @@ def test_plain_reading_is_hardly_emotional(listener, reading, reading_again):
 
 
 def test_level_does_not_change_the_words(listener, hello):
-    loud, quiet = (listener.listen(as_clip(hello.samples * gain)).content.actions for gain in (1.0, 0.03))
+    loud, quiet = (listener.listen(as_clip(hello.samples * gain)).content.blendshapes for gain in (1.0, 0.03))
     assert np.abs(loud - quiet).mean() < 0.02
 
 
@@ -144,5 +145,5 @@ def test_the_beginning_of_a_long_clip_is_heard_like_a_short_one(listener, hello)
     long = np.tile(hello.samples, -(-25 * RATE // len(hello.samples)))[: 25 * RATE]
     short = listener.listen(as_clip(long[: 12 * RATE]))
     whole = listener.listen(as_clip(long))
-    assert np.abs(short.content.actions[:500] - whole.content.actions[:500]).mean() < 0.02
+    assert np.abs(short.content.blendshapes[:500] - whole.content.blendshapes[:500]).mean() < 0.02
     assert short.embedding @ whole.embedding > 0.9

@@ -32,13 +32,13 @@ def test_content_training_leaves_identity_bit_identical():
 def test_targets_close_the_lips_and_rest_in_silence():
     pytest.importorskip("scipy")
     from examples.training.voices.phones import Sound, action_frames, viseme_frames
-    from imagineid_sdk.listening.profile import MOUTH_ACTIONS
+    from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
 
     a, b = VISEMES.index("AA"), VISEMES.index("PP")
     silence = VISEMES.index("SIL")
     sounds = [Sound(0, 0.5, silence), Sound(0.5, 0.7, a), Sound(0.7, 0.77, b), Sound(0.77, 0.95, a)]
     sounds.append(Sound(0.95, 1.6, silence))
-    jaw = action_frames(sounds, 80)[:, MOUTH_ACTIONS.index("jawOpen")]
+    jaw = action_frames(sounds, 80)[:, MOUTH_BLENDSHAPES.index("jawOpen")]
     assert jaw[36] < 0.05 and jaw[30] > 0.4
     assert jaw[:20].max() < 0.02
     assert np.array_equal(np.unique(viseme_frames(sounds, 80)), np.sort([0, a, b]))

@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from imagineid_sdk.face.actions import ARKIT_ACTIONS
-from imagineid_sdk.listening.profile import MOUTH_ACTIONS
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
+from imagineid_sdk.listening.profile import MOUTH_BLENDSHAPES
 from imagineid_sdk.listening.visemes import VISEMES, shape_table
 
 
-def _value(viseme: str, action: str) -> float:
-    return float(shape_table()[VISEMES.index(viseme), MOUTH_ACTIONS.index(action)])
+def _value(viseme: str, blendshape: str) -> float:
+    return float(shape_table()[VISEMES.index(viseme), MOUTH_BLENDSHAPES.index(blendshape)])
 
 
 def test_mouth_actions_are_arkits_in_arkits_order():
-    assert tuple(name for name in ARKIT_ACTIONS if name in MOUTH_ACTIONS) == MOUTH_ACTIONS
+    assert tuple(name for name in ARKIT_BLENDSHAPES if name in MOUTH_BLENDSHAPES) == MOUTH_BLENDSHAPES
 
 
 def test_shapes_are_actions():
     table = shape_table()
-    assert table.shape == (len(VISEMES), len(MOUTH_ACTIONS))
+    assert table.shape == (len(VISEMES), len(MOUTH_BLENDSHAPES))
     assert table.min() >= 0 and table.max() <= 1
 
 

@@ -24,7 +24,7 @@ from examples.training.world.light import LIGHTS, random_light  # noqa: E402
 from examples.training.world.people import LOCAL_LIMIT, childlike, random_person  # noqa: E402
 from examples.training.world.strands import LOOKS, random_look  # noqa: E402
 from examples.training.world.wrinkles import creases  # noqa: E402
-from imagineid_sdk.face.actions import ARKIT_ACTIONS  # noqa: E402
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES  # noqa: E402
 
 EYES = np.array([[0.032, 0.735, 0.115], [-0.032, 0.735, 0.115]])
 VIEW = perspective(np.zeros(3), 2.0, 0.3)
@@ -33,8 +33,8 @@ VIEW = perspective(np.zeros(3), 2.0, 0.3)
 class Actions:
     """The part of a head that expressions need."""
 
-    actions = list(ARKIT_ACTIONS)
-    action_index = {name: index for index, name in enumerate(ARKIT_ACTIONS)}
+    actions = list(ARKIT_BLENDSHAPES)
+    action_index = {name: index for index, name in enumerate(ARKIT_BLENDSHAPES)}
     action_vector = Head.action_vector
 
 
@@ -65,9 +65,9 @@ def test_creases_come_with_the_blendshapes_and_deepen_with_the_years():
     places = np.stack([x, y], -1)
 
     def field(age, **actions):
-        vector = np.zeros(len(ARKIT_ACTIONS), np.float32)
+        vector = np.zeros(len(ARKIT_BLENDSHAPES), np.float32)
         for name, value in actions.items():
-            vector[ARKIT_ACTIONS.index(name)] = value
+            vector[ARKIT_BLENDSHAPES.index(name)] = value
         return creases(places, Actions(), SimpleNamespace(phenotype={"age": age}, child=childlike(age)), vector)
 
     child, young, old = (field(age, browInnerUp=1).max() for age in (0.33, 0.66, 1.0))
@@ -118,11 +118,11 @@ def test_an_open_jaw_bares_teeth_and_rounded_lips_do_not():
 def test_clips_move_smoothly_and_blink():
     actions, poses = random_clip(Actions(), np.random.default_rng(5), 500)
     assert actions.shape == (500, 52) and actions.min() >= 0 and actions.max() <= 1
-    jaw = actions[:, ARKIT_ACTIONS.index("jawOpen")]
+    jaw = actions[:, ARKIT_BLENDSHAPES.index("jawOpen")]
     assert np.ptp(jaw) > 0.2 and np.abs(np.diff(jaw)).max() < 0.4
     degrees = np.array([[pose.yaw, pose.pitch, pose.roll] for pose in poses])
     assert np.ptp(degrees[:, 0]) > 2 and np.abs(np.diff(degrees, axis=0)).max() * FPS < 60
-    blink = actions[:, ARKIT_ACTIONS.index("eyeBlinkLeft")]
+    blink = actions[:, ARKIT_BLENDSHAPES.index("eyeBlinkLeft")]
     closures = np.sum((blink[1:] > 0.5) & (blink[:-1] <= 0.5))
     assert 2 <= closures <= 15
     again, _ = random_clip(Actions(), np.random.default_rng(5), 500)

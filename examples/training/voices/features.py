@@ -21,8 +21,8 @@ from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pit
 from imagineid_sdk.listening.mel import log_mel
 from imagineid_sdk.listening.profile import ProsodyTrack
 from imagineid_sdk.listening.prosody import analyse_prosody
+from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
 from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, SpeechEncoder, num_features
-from imagineid_sdk.listening.voice import VoiceNetwork
 
 WEIGHTS = Path(__file__).parents[3] / "imagineid_sdk" / "weights" / "tiny"
 _BACKGROUNDS = 120
@@ -78,7 +78,7 @@ def load_views(folder: Path) -> Views:
 
 
 def make_views(
-    utterances: list[corpus.Utterance], picked: np.ndarray, encoder: SpeechEncoder, voice: VoiceNetwork,
+    utterances: list[corpus.Utterance], picked: np.ndarray, encoder: SpeechEncoder, voice: SpeakerEncoder,
     rng: np.random.Generator,
 ) -> Views:  # fmt: skip
     """Two copies of every utterance, then `_BACKGROUNDS` clips of noise, hum and music without any speech."""
@@ -113,7 +113,7 @@ def make_views(
     return Views(picked=picked, edges=np.concatenate([[0], np.cumsum(lengths)]), **wide)
 
 
-def describe_voice(voice: VoiceNetwork, samples: np.ndarray, track: ProsodyTrack) -> tuple[np.ndarray, np.ndarray]:
+def describe_voice(voice: SpeakerEncoder, samples: np.ndarray, track: ProsodyTrack) -> tuple[np.ndarray, np.ndarray]:
     """What the identity stage sees of a sound, float32 (256,) and (8,); where nothing is heard, of all of it."""
     chosen = chosen_speech(track.speech)
     chosen = chosen if chosen.any() else np.ones(len(chosen), bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from imagineid_sdk.face.expression import EXPRESSIONS
+from imagineid_sdk.face.animation.expression import EXPRESSIONS
 
 from .camera import HeadPose
 from .expressions import POSE_LIMIT, POSE_SPREAD, VISEMES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imagineid_sdk.face.expression import EXPRESSIONS
+from imagineid_sdk.face.animation.expression import EXPRESSIONS
 
 from .camera import HeadPose
 from .head import Head

@@ -1,0 +1,88 @@
+"""Gain and channels: what a sound's level and the balance of its channels decide, in one place for every way in.
+
+A clip or file is measured as a whole before its blocks are mixed; of a live sound only the past is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from imagineid_sdk.errors import AudioError
+
+SILENT_PEAK = 1e-3
+"""Peak (-60 dBFS) below which a channel counts as unused when more than two are mixed down."""
+
+OPPOSITE_PHASE = 0.01
+"""Share of the louder channel's power below which the mean of a stereo pair counts as cancelled out."""
+
+
+class Levels:
+    """Peaks and powers of a sound, added up block by block. `channels` are those of the blocks that are added.
+
+    Attributes:
+        samples: sample frames so far.
+        impossible: samples so far that are NaN or infinite.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.channels, self.samples, self.impossible = channels, 0, 0
+        self._peaks = np.zeros(channels)
+        self._sum_peak = 0.0
+        self._powers, self._mean_power = np.zeros(min(channels, 2)), 0.0
+
+    @property
+    def mixed_channels(self) -> int:
+        """Channels of the mix: one or two stay as they are, more become one."""
+        return self.channels if self.channels <= 2 else 1
+
+    def add(self, block: np.ndarray) -> None:
+        """float32 (samples, channels)."""
+        if not len(block):
+            return
+        self.samples += len(block)
+        self._peaks = np.maximum(self._peaks, np.abs(block).max(axis=0))
+        if not np.isfinite(self._peaks).all():
+            self.impossible += int(block.size - np.count_nonzero(np.isfinite(block)))
+            return
+        if self.channels > 2:
+            self._sum_peak = max(self._sum_peak, float(np.abs(block.sum(axis=1)).max()))
+        elif self.channels == 2:
+            self._powers += np.square(block, dtype=np.float64).sum(axis=0)
+            self._mean_power += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
+
+    def check(self, label: str) -> None:
+        """Raises AudioError for a sound that holds impossible samples."""
+        if self.impossible:
+            raise AudioError(
+                f"{label} holds {self.impossible} samples that are NaN or infinite. Every sample must be a finite "
+                "number: repair the recording, or replace them, e.g. with numpy.nan_to_num."
+            )
+
+    def mix(self, block: np.ndarray) -> np.ndarray:
+        """float32 (samples, 1 or 2) in [-1, 1]: more than two channels become the mean of those that carry sound, and a
+        sound that exceeds full scale is turned down as a whole."""
+        if self.channels > 2:
+            used = max(1, int(np.count_nonzero(self._peaks >= SILENT_PEAK)))
+            block, peak = block.sum(axis=1, keepdims=True) / np.float32(used), self._sum_peak / used
+        else:
+            peak = float(self._peaks.max())
+        return block / np.float32(peak) if peak > 1.0 else block
+
+    def mono(self, mixed: np.ndarray) -> np.ndarray:
+        """float32 (samples,) of what `mix` returned. A stereo pair wired in opposite phase cancels in the mean: then
+        the louder side alone is the voice."""
+        if mixed.shape[1] == 1:
+            return mixed[:, 0].copy()
+        if self._mean_power < OPPOSITE_PHASE * self._powers.max():
+            return mixed[:, int(np.argmax(self._powers))].copy()
+        return mixed.mean(axis=1, dtype=np.float32)
+
+
+def mixed_live(blocks: Iterable[np.ndarray], levels: Levels, label: str) -> Iterator[np.ndarray]:
+    """The blocks of a sound that is still coming, each mixed by what has come so far."""
+    for block in blocks:
+        levels.add(block)
+        levels.check(label)
+        yield levels.mix(block)

@@ -1,0 +1,1 @@
+"""Mesh: the parametric head, and the geometry maps that are drawn of it."""

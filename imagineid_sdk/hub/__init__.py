@@ -1,0 +1,1 @@
+"""Hub: where models come from, and recipes that compose one of public checkpoints."""

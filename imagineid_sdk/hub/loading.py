@@ -1,0 +1,176 @@
+"""From the arguments of ``from_pretrained`` to the components of a pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ConfigDict
+from safetensors import SafetensorError
+from torch import nn
+
+from imagineid_sdk.errors import MissingExtraError, OptionError, WeightsError
+from imagineid_sdk.face.mesh import rasterizer
+from imagineid_sdk.hub.download import HubOptions
+from imagineid_sdk.hub.recipes import is_recipe
+from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
+from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
+from imagineid_sdk.precision import pinned, read_dtype
+
+ALIGNMENT = 64
+"""Bytes that torch's own tensors begin at multiples of."""
+
+SD15_COMPONENTS = ("text_encoder", "tokenizer", "scheduler")
+
+DIFFUSERS_OPTIONS = (
+    "device_map", "low_cpu_mem_usage", "max_memory", "offload_folder", "offload_state_dict", "quantization_config",
+    "disable_mmap", "proxies",
+)  # fmt: skip
+"""Options of `diffusers.DiffusionPipeline.from_pretrained` that are handed on."""
+
+
+class LoadOptions(HubOptions):
+    """How a model is fetched and loaded.
+
+    Attributes:
+        dtype: "float32", "float16" or "bfloat16", or the torch type: of the networks that imagine; listening and the
+            head stay in float32. Half precision is for accelerators and for processors that have it.
+        use_safetensors: for code that sets it; only True and None are possible.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    dtype: torch.dtype | None = None
+    use_safetensors: bool | None = None
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> LoadOptions:
+        """Take the fields out of ``options``; what is left belongs to components or diffusers.
+
+        Raises:
+            OptionError: a field can't be used.
+        """
+        both = {name: options.pop(name) for name in ("dtype", "torch_dtype") if name in options}
+        types = {read_dtype(dtype) for dtype in both.values() if dtype != "auto"} - {None}
+        if len(types) > 1:
+            raise OptionError(
+                f"dtype={both['dtype']} and torch_dtype={both['torch_dtype']} contradict. Give one of them."
+            )
+        chosen = super().take(options | {"dtype": next(iter(types), None)})
+        for name in cls.model_fields:
+            options.pop(name, None)
+        if chosen.use_safetensors is False:
+            raise OptionError(
+                "use_safetensors=False would load pickles, which run code. Only safetensors are loaded here."
+            )
+        return chosen
+
+    def folder(self, model: str | os.PathLike[str] | None, options: Mapping[str, Any]) -> Path:
+        """The folder of a model that is no recipe, fetched if need be.
+
+        Raises:
+            OptionError: an option is unknown.
+            HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
+        """
+        check_names(options, (*COMPONENTS, *SD15_COMPONENTS, *DIFFUSERS_OPTIONS))
+        needs_accelerate = options.get("device_map") is not None or options.get("low_cpu_mem_usage")
+        if needs_accelerate and find_spec("accelerate") is None:
+            raise MissingExtraError("device_map= or low_cpu_mem_usage=True", "sd15")
+        folder = resolve(model)
+        if folder is None:
+            return fetch_model(str(model), self)
+        if folder != embedded_model():
+            check_folder(folder, self.variant)
+        return folder
+
+    def for_diffusers(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of `diffusers.DiffusionPipeline.from_pretrained`."""
+        arguments = {"variant": self.variant, "use_safetensors": True, **options}
+        # Without accelerate diffusers would warn about each of a dozen small networks.
+        arguments.setdefault("low_cpu_mem_usage", find_spec("accelerate") is not None)
+        types: dict[str, Any] = {} if self.dtype is None else {name: self.dtype for name in IMAGINING}
+        return arguments | {"dtype": types | {"default": torch.float32}}
+
+
+def load_components(
+    model: str | os.PathLike[str] | None, chosen: LoadOptions, options: Mapping[str, Any]
+) -> dict[str, Any] | Path:
+    """The components of a recipe or of the embedded model; of others the folder, which diffusers reads.
+
+    Raises:
+        OptionError: an option is unknown.
+        HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
+    """
+    from imagineid_sdk.imagining.sd15.loading import load_recipe
+
+    rasterizer.load()
+    if is_recipe(model):
+        return embedded_components(LISTENING_AND_FACE) | load_recipe(str(model), chosen, options)
+    folder = chosen.folder(model, options)
+    return embedded_components(COMPONENTS) if folder == embedded_model() and not options else folder
+
+
+def check_names(options: Iterable[str], known: Iterable[str]) -> None:
+    """Raises OptionError for an option that nothing would take."""
+    known = list(known)
+    if unknown := [name for name in options if name not in known]:
+        fields = [*LoadOptions.model_fields, *known]
+        raise OptionError(f"from_pretrained has no option {unknown[0]!r} here. The options are: {', '.join(fields)}.")
+
+
+def embedded_components(components: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """Some components of ``tiny``, loaded."""
+    return {name: load_component(embedded_model(), name, kind) for name, kind in components.items()}
+
+
+@pinned
+def load_component(folder: Path, name: str, kind: type[Any]) -> Any:
+    """One network of an embedded model, in float32, without the Hub's machinery.
+
+    Raises:
+        WeightsError: the folder is incomplete or its weights don't fit.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / name / "config.json").read_text())
+        module = kind.from_config({k: v for k, v in config.items() if k != "_name_or_path"})
+        module.load_state_dict(load_file(folder / name / "diffusion_pytorch_model.safetensors"))
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise WeightsError(
+            f"The {name} of the model in {folder} can't be loaded ({error}). Install the package again."
+        ) from error
+    return module.eval()
+
+
+def align(components: Iterable[Any]) -> None:
+    """Give the networks among ``components`` tensors of their own for those that are views into a mapped file.
+
+    They begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
+    no longer make the same frames.
+    """
+    for network in components:
+        if isinstance(network, nn.Module):
+            for tensor in (*network.parameters(), *network.buffers()):
+                if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
+                    tensor.data = tensor.data.clone()
+
+
+@contextmanager
+def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
+    """diffusers' errors while the files of a model are read -> errors that say what to do."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"Loading {place} in this way ({error})", "sd15") from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise WeightsError(
+            f"The model in {place} can't be loaded ({error}). Expected a complete model written by "
+            "pipe.save_pretrained(folder); give force_download=True to fetch a Hub repository again."
+        ) from error

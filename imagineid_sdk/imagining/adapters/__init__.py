@@ -1,0 +1,1 @@
+"""The three adapters of the frozen diffusion: semantic, spatial, blending."""

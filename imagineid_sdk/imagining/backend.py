@@ -1,0 +1,79 @@
+"""What a diffusion model with its adapters has to offer, whichever it is: `tiny.TinyBackend` and `sd15.SD15Backend`.
+
+`ViewT` is what a geometry source keeps of the face at rest, `DrawnT` what it draws of some frames, `SceneT` what all
+frames of a person share. Only their own backend looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeAlias, TypeVar
+
+import torch
+
+from imagineid_sdk.face.mesh.head import HeadFrames, ParametricHead
+from imagineid_sdk.face.persona.identity import Identity
+
+ViewT = TypeVar("ViewT")
+DrawnT = TypeVar("DrawnT")
+MadeT = TypeVar("MadeT", covariant=True)
+SceneT = TypeVar("SceneT")
+
+OnStep: TypeAlias = Callable[[int, float, torch.Tensor], torch.Tensor]
+"""Called after each denoising step with its index, its time and the latents; returns the latents to go on with."""
+
+
+class GeometrySource(Protocol[ViewT, MadeT]):
+    """Draws what the spatial adapter reads of the posed mesh."""
+
+    def reference(self, frames: HeadFrames) -> ViewT:
+        """The face at rest, which later frames are compared with: the first of `frames`."""
+
+    def draw(self, frames: HeadFrames, reference: ViewT) -> MadeT:
+        """Conditions of every frame of `frames`."""
+
+
+class Backend(Protocol[ViewT, DrawnT, SceneT]):
+    """Networks that imagine, with the adapters that are switched on."""
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that go through the networks together."""
+
+    @property
+    def workers(self) -> int:
+        """Batches of one scene that may be imagined side by side."""
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a frame's latents."""
+
+    def geometry(self, head: ParametricHead) -> GeometrySource[ViewT, DrawnT]:
+        """The geometry source of a head."""
+
+    def portrait(
+        self, identity: Identity, geometry: DrawnT, motion: torch.Tensor, steps: int | None, on_step: OnStep | None
+    ) -> torch.Tensor:
+        """Latents ``(1, *latent_shape)`` of a person at rest, from noise.
+
+        Args:
+            geometry: one frame of the neutral head.
+            motion: ``(1, 55)``, see `motion_vector`.
+            steps: denoising steps; None is what the model does best with.
+        """
+
+    def scene(self, identity: Identity, latents: torch.Tensor) -> SceneT:
+        """What all frames of a person share; ``latents`` are those of `portrait`."""
+
+    def picture(self, scene: SceneT) -> torch.Tensor:
+        """The portrait, ``(1, 3 or 4, size, size)`` in [-1, 1]; the fourth channel is the matte."""
+
+    def frames(
+        self, scene: SceneT, geometry: Iterator[tuple[DrawnT, torch.Tensor]], steps: int | None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Pictures ``(frames, 3 or 4, size, size)`` in [-1, 1] and latents ``(frames, *latent_shape)`` of each batch.
+
+        Args:
+            geometry: conditions and motion vectors ``(frames, 55)`` of consecutive batches.
+            steps: denoising steps; None is what the adapters were trained for.
+        """

@@ -1,0 +1,58 @@
+"""Which backend a pipeline's components are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from imagineid_sdk.errors import ModelError, OptionError
+from imagineid_sdk.imagining import tiny
+from imagineid_sdk.imagining.backend import Backend
+from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.sd15 import backend as sd15
+
+TINY = ("attribute_embedder", "semantic_adapter", "blending_adapter")
+SD15 = ("text_encoder", "tokenizer", "scheduler")
+"""Components that only one of the backends has."""
+
+
+def backend_of(
+    components: Mapping[str, Any], adapters: tuple[str, ...] | None, device: torch.device, background: Any
+) -> Backend[Any, Any, Any]:
+    """The backend that these components make, with the adapters that are switched on.
+
+    Args:
+        adapters: None is all that the backend has.
+        device: where sd15 runs.
+        background: for the prompt of sd15.
+
+    Raises:
+        ModelError: components are missing.
+        OptionError: the backend has no such adapter, or can't show this background.
+    """
+    shared = {name: components[name] for name in ("autoencoder", "denoiser", "spatial_adapter")}
+    if all(components.get(name) is not None for name in TINY):
+        own = {name: components[name] for name in TINY}
+        chosen = check_adapters(adapters, tiny.ADAPTERS, "tiny")
+        return tiny.TinyBackend(Networks(**shared, **own, adapters=chosen).for_many_frames())
+    if all(components.get(name) is not None for name in SD15):
+        own = {name: components[name] for name in SD15}
+        chosen = check_adapters(adapters, sd15.ADAPTERS, "sd15")
+        return sd15.SD15Backend(**shared, **own, adapters=chosen, device=device, background=background)
+    missing = [name for name in (*TINY, *SD15) if components.get(name) is None]
+    raise ModelError(
+        f"The pipeline is incomplete: of {', '.join(missing)} it needs either {', '.join(TINY)} or {', '.join(SD15)}. "
+        "Load a whole model with from_pretrained."
+    )
+
+
+def check_adapters(adapters: tuple[str, ...] | None, known: tuple[str, ...], model: str) -> tuple[str, ...]:
+    if adapters is None:
+        return known
+    if unknown := [name for name in adapters if name not in known]:
+        raise OptionError(
+            f"adapters={adapters!r} can't be used: {model} has no {unknown[0]} adapter. It has {', '.join(known)}."
+        )
+    return adapters

@@ -1,0 +1,45 @@
+"""The portrait: a person's face at rest, sampled once from noise. Who is imagined is decided here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.backend import OnStep
+from imagineid_sdk.imagining.denoising import denoise, denoise_once
+from imagineid_sdk.imagining.initial_noise import person_noise
+from imagineid_sdk.imagining.networks import Networks
+
+STEPS = 10
+GUIDANCE = 2.0
+"""Classifier-free guidance away from nobody in particular."""
+
+USUAL_GUIDANCE, USUAL_AGE = 3.0, 62.0
+"""Guidance away from the same person with the most common hair and no older than so many years, composed with the other
+as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
+
+
+def sample_portrait(
+    networks: Networks, shape: tuple[int, int, int], identity: Identity, geometry: GeometryMaps, motion: torch.Tensor,
+    steps: int, on_step: OnStep | None,
+) -> torch.Tensor:  # fmt: skip
+    """Latents ``(1, *shape)`` float32; arguments as for `Backend.portrait`."""
+    noise = person_noise(identity, shape).to(networks.device)
+    common_hair = identity.hair_shape and (0.0,) * len(identity.hair_shape)
+    usual = replace(identity, hair_shape=common_hair, age=min(identity.age, USUAL_AGE))
+    described = [networks.semantics(who) for who in (identity, usual, None)]
+    tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
+    with networks.autocast():
+        maps = networks.cast(geometry.maps).expand(3, -1, -1, -1)
+        spatial = networks.spatial(maps, motion.expand(3, -1), style)
+
+    def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        with networks.autocast():
+            each = denoise_once(networks.denoiser, noisy.expand(3, -1, -1, -1), time.expand(3), tokens, spatial)
+        person, as_usual, nobody = each.float().chunk(3)
+        return nobody + GUIDANCE * (person - nobody) + USUAL_GUIDANCE * (person - as_usual)
+
+    return denoise(estimate, noise, steps, on_step)

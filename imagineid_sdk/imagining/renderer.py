@@ -1,0 +1,98 @@
+"""One person, rendered in any motion. What all frames share is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Generic
+
+import numpy as np
+import torch
+
+from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.imagining.adapters.spatial import motion_vector
+from imagineid_sdk.imagining.backend import Backend, DrawnT, OnStep, SceneT, ViewT
+from imagineid_sdk.imagining.workers import Workers
+from imagineid_sdk.precision import pinned
+from imagineid_sdk.video.backdrop import Backdrop
+
+
+class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
+    """A motion in, frames out.
+
+    Args:
+        head, backend, workers: of the pipeline.
+        identity: whom the frames show; the face is imagined first if there is none, or one of another model.
+        backdrop: what is laid behind the person.
+        steps, portrait_steps: denoising steps of a frame and of the portrait; None is the backend's own number.
+        latents: give latents instead of pictures.
+        on_step: called after each step of the portrait.
+        model: fingerprint of the model, kept with the portrait.
+
+    Attributes:
+        identity: who it is, face included.
+    """
+
+    def __init__(
+        self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
+        backdrop: Backdrop, *, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
+        on_step: OnStep | None = None, model: str = "",
+    ) -> None:  # fmt: skip
+        self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
+        self._steps, self._latents = steps, latents
+        self._fitted = head.fit(torch.from_numpy(identity.code))
+        self._geometry = backend.geometry(head)
+        still = FaceMotion.still()
+        self._view = self._geometry.reference(
+            head.pose(self._fitted, torch.from_numpy(still.blendshapes), torch.from_numpy(still.head_pose))
+        )
+        if identity.reference is None or identity.reference.shape != backend.latent_shape:
+            geometry, vector = next(self.draw(still))
+            made = backend.portrait(identity, geometry, vector, portrait_steps, on_step)
+            identity = replace(identity, reference=made[0].half().cpu().numpy(), model=model)
+        assert identity.reference is not None
+        self.identity = identity
+        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None])
+
+    def portrait(self) -> np.ndarray:
+        """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
+        return self._backdrop.lay_behind(self._backend.picture(self._scene))[0]
+
+    def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
+        """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
+        if self._workers.count == 1:
+            yield from self._in_order(motion)
+            return
+        # As many batches for every worker, or one would wait for the last of another.
+        total, workers = len(motion), self._workers.count
+        edges = np.linspace(0, total, workers * -(-total // self.batch_size) + 1).astype(int).tolist()
+        parts = (motion.part(first, last) for first, last in pairwise(edges) if first < last)
+        for batches in self._workers.work(lambda part: list(self._in_order(part)), parts):
+            yield from batches
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that keep all workers busy."""
+        return self._workers.count * self._backend.batch_size
+
+    def _in_order(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
+        for pictures, latents in self._backend.frames(self._scene, self.draw(motion), self._steps):
+            yield latents.cpu() if self._latents else self._lay(pictures)
+
+    @pinned
+    def _lay(self, pictures: torch.Tensor) -> np.ndarray:
+        return self._backdrop.lay_behind(pictures)
+
+    def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
+        """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""
+        for first in range(0, len(motion), self._backend.batch_size):
+            yield self._draw_one(motion.part(first, first + self._backend.batch_size))
+
+    @pinned
+    def _draw_one(self, part: FaceMotion) -> tuple[DrawnT, torch.Tensor]:
+        blendshapes, pose = torch.from_numpy(part.blendshapes), torch.from_numpy(part.head_pose)
+        posed = self._head.pose(self._fitted, blendshapes, pose)
+        return self._geometry.draw(posed, self._view), motion_vector(blendshapes, pose)

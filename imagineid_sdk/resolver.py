@@ -1,0 +1,215 @@
+"""Who is shown: a known person, the speaker of another clip, or whoever is heard; and how that person is rendered."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import torch
+from typing_extensions import TypedDict
+
+from imagineid_sdk.audio import AudioSource
+from imagineid_sdk.audio.arrays import is_array
+from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.resolve import known_person, voice_attributes
+from imagineid_sdk.imagining.backend import Backend
+from imagineid_sdk.imagining.choose import backend_of
+from imagineid_sdk.imagining.renderer import FrameRenderer
+from imagineid_sdk.listening.profile import EmotionTrack, Segment, SpeakerIdentity, VoiceProfile
+from imagineid_sdk.options import GenerateKwargs, GenerateOptions, VideoKwargs
+from imagineid_sdk.precision import pinned
+
+if TYPE_CHECKING:
+    from imagineid_sdk.pipeline import ImagineIDPipeline
+
+Person: TypeAlias = Identity | str | os.PathLike[str]
+Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
+StepCallback: TypeAlias = Callable[["ImagineIDPipeline", int, float, dict[str, Any]], dict[str, Any] | None]
+"""Called with the pipeline, the step's index, its time and ``{"latents": ...}``, as in diffusers."""
+
+Renderer: TypeAlias = FrameRenderer[Any, Any, Any]
+
+
+class FactorKwargs(TypedDict, total=False):
+    """Keywords of `Factors`."""
+
+    identity: Person | None
+    identity_from: AudioSource | None
+    emotion_from: AudioSource | None
+    generator: Generators | None
+    callback_on_step_end: StepCallback | None
+
+
+class StreamKwargs(VideoKwargs, FactorKwargs, total=False):
+    """Keywords of a stream."""
+
+
+class CallKwargs(GenerateKwargs, FactorKwargs, total=False):
+    """Keywords of a call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Who is shown and in which mood, if not as heard.
+
+    Attributes:
+        identity: a person imagined earlier, or the path of a saved one, instead of a new one.
+        identity_from, emotion_from: clips that give only the person, only the emotion.
+        generator: draws the seed; for a list of clips one, or one for each clip.
+        callback_on_step_end: called after each step of the portrait, see `StepCallback`; a dict that it returns
+            replaces the latents.
+    """
+
+    identity: Person | None = None
+    identity_from: AudioSource | None = None
+    emotion_from: AudioSource | None = None
+    generator: Generators | None = None
+    callback_on_step_end: StepCallback | None = None
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> Factors:
+        """Take the fields out of a call's options."""
+        return cls(**{one.name: options.pop(one.name) for one in fields(cls) if one.name in options})
+
+    def seeds(self, count: int, seed: int | None) -> list[int | None]:
+        """Seeds of so many people: drawn with the generator, or all the one that was given.
+
+        Raises:
+            OptionError: both a seed and a generator, or another number of generators.
+        """
+        if self.generator is None:
+            return [seed] * count
+        if seed is not None:
+            raise OptionError("seed= and generator= both choose the person. Give one of them.")
+        one = not isinstance(self.generator, (list, tuple))
+        given: list[Any] = [self.generator] * count if one else list(cast(Sequence[Any], self.generator))
+        if len(given) != count or not all(isinstance(generator, torch.Generator) for generator in given):
+            raise OptionError(f"generator= can't be used: give one torch.Generator, or a list of {count}.")
+        return [int(torch.randint(2**31, (1,), generator=each, device=each.device)) for each in given]
+
+
+@dataclass(frozen=True)
+class PersonResolver:
+    """Who is shown: somebody who is known already, or whoever a voice is imagined to belong to.
+
+    Attributes:
+        known: the person, if there is one already.
+        imagine: makes one of what was heard of the speaker.
+        speaker: of another clip, if that gave the person.
+        seed: of the performance; None is the person's own.
+        mood: the overall mood of another clip, instead of the one heard.
+    """
+
+    known: Renderer | None
+    imagine: Callable[[SpeakerIdentity], Renderer]
+    speaker: SpeakerIdentity | None = None
+    seed: int | None = None
+    mood: EmotionTrack | None = None
+
+    def heard(self, segment: Segment) -> Segment:
+        """The segment with the mood that is to be shown."""
+        if self.mood is None:
+            return segment
+        course = np.tile(self.mood.probabilities * self.mood.intensity, (len(segment.content.blendshapes), 1))
+        return replace(segment, emotion=replace(self.mood, track=course.astype(np.float32)))
+
+
+def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors) -> GenerateOptions:
+    """The options; raises OptionError if this model or this person can't have them."""
+    make_backend(pipe, settings)
+    if factors.identity is not None and factors.identity_from is not None:
+        raise OptionError("identity= and identity_from= both say who is shown. Give one of them.")
+    if factors.identity is not None and settings.attributes == "neutral":
+        raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
+    return settings
+
+
+def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: Factors) -> PersonResolver:
+    """Resolves who is known already; listens to the other clips."""
+
+    def listen(audio: AudioSource) -> VoiceProfile:
+        # The sampling rate that was given is that of arrays.
+        return pipe.listen(audio, sampling_rate=settings.sampling_rate if is_array(audio) else None)
+
+    def imagine(voice: SpeakerIdentity) -> Renderer:
+        return make_renderer(pipe, sample_person(pipe, voice, settings), settings, factors.callback_on_step_end)
+
+    known, speaker = None, None
+    if factors.identity is not None:
+        known = make_renderer(
+            pipe, recall_person(pipe, factors.identity, settings), settings, factors.callback_on_step_end
+        )
+    if factors.identity_from is not None:
+        speaker = listen(factors.identity_from).speaker
+        known = imagine(speaker)
+    mood = None if factors.emotion_from is None else listen(factors.emotion_from).emotion
+    return PersonResolver(known, imagine, speaker, settings.seed, mood)
+
+
+@pinned
+def sample_person(
+    pipe: ImagineIDPipeline, voice: SpeakerIdentity | VoiceProfile, settings: GenerateOptions
+) -> Identity:
+    """A person whom the voice could belong to, without a face yet."""
+    heard = voice_attributes(pipe.identity_encoder, voice, settings.attributes == "neutral")
+    seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
+    return pipe.population.sample(pipe.head, heard, settings.overrides, seed)
+
+
+@pinned
+def recall_person(pipe: ImagineIDPipeline, identity: Person, settings: GenerateOptions) -> Identity:
+    """A known person, edited as the options say."""
+    return known_person(identity, pipe.population, pipe.head, settings.overrides, pipe.fingerprint)
+
+
+def make_backend(pipe: ImagineIDPipeline, settings: GenerateOptions) -> Backend[Any, Any, Any]:
+    return backend_of(pipe.components, settings.adapters, pipe._execution_device, settings.background)
+
+
+@pinned
+def make_renderer(
+    pipe: ImagineIDPipeline, identity: Identity, settings: GenerateOptions, on_step_end: StepCallback | None = None
+) -> Renderer:
+    """The renderer of a person; the portrait is sampled first if there is none."""
+    backend = make_backend(pipe, settings)
+    pipe.workers = pipe.workers.sized(backend.workers)
+
+    def on_step(step: int, time: float, latents: torch.Tensor) -> torch.Tensor:
+        assert on_step_end is not None
+        returned: dict[str, Any] = on_step_end(pipe, step, time, {"latents": latents}) or {}
+        changed: torch.Tensor = returned.get("latents", latents)
+        return changed
+
+    return FrameRenderer(
+        pipe.head, backend, pipe.workers, identity, settings.backdrop,
+        steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
+        latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
+        model=pipe.fingerprint,
+    )  # fmt: skip
+
+
+def spoken(audio: Any, content: AudioSource | None) -> list[Any]:
+    """The clips whose words are said."""
+    clips = [content] if content is not None else audio if isinstance(audio, list) else [audio]
+    if not clips or clips[0] is None:
+        raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
+    return clips
+
+
+def seeds_of_faces(num_faces: int, seed: int, generator: Generators | None) -> list[int | None]:
+    """Seeds of several people for one voice: counted from one, or drawn.
+
+    Raises:
+        OptionError: a number or a seed that can't be used.
+    """
+    if isinstance(num_faces, bool) or not isinstance(num_faces, int) or num_faces < 1:
+        raise OptionError(f"num_faces={num_faces!r} can't be used. Ask for 1 or more.")
+    GenerateOptions(seed=seed)
+    if generator is None:
+        return list(range(seed, seed + num_faces))
+    return Factors(generator=generator).seeds(num_faces, None)

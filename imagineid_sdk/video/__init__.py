@@ -1,0 +1,1 @@
+"""Video: what is behind the person, and frames and sound into files."""

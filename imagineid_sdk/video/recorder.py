@@ -1,0 +1,376 @@
+"""One mp4 recorder: frames and sound in as they come, a file or a pipe out.
+
+Frames stream through a pipe into the ffmpeg that imageio-ffmpeg ships, so memory does not grow with the length of the
+video. A file is written under a temporary name in its folder and moved over the target in one step: a run that fails or
+is interrupted leaves neither a partial file nor a damaged older one.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, TypeAlias, cast
+
+import numpy as np
+from typing_extensions import Self
+
+from imagineid_sdk.audio import AudioClip
+from imagineid_sdk.errors import OptionError, VideoError, check_number
+from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete
+
+METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
+"""Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word."""
+
+MAXIMUM_FPS = 240.0
+
+VIDEO_CODEC = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
+"""Visually lossless from 256x256 up, at a rate that leaves the processor to the networks (benchmarks/speed.py)."""
+
+COLOURS = [
+    "-vf",
+    "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int,"
+    "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709:range=limited",
+]
+"""BT.601, stated in the stream: players that read the tag and those that guess from the small picture agree."""
+
+FILE_MP4 = ["-movflags", "+faststart"]
+LIVE_MP4 = [
+    "-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+default_base_moof",
+    "-frag_duration", "200000", "-flush_packets", "1",
+]  # fmt: skip
+"""Fragments of a fifth of a second, each sent at once."""
+
+FRAMES_WAITING = 16
+"""Frames that wait for the encoder at most, while the next ones are made."""
+
+AUDIO_BITS_PER_SAMPLE = 4
+"""AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
+
+PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
+
+
+class Recorder:
+    """Frames and sound into an mp4 (H.264, AAC) as they come, encoded by a program beside this one.
+
+        with Recorder("talk.mp4", fps=25, rate=16_000, channels=1) as recorder:
+            recorder.hear(block); recorder.show(frame); ...
+            recorder.complete()
+
+    Args:
+        target: path of an mp4, complete or not there at all; or an open binary file, such as ``sys.stdout.buffer`` or
+            an ``io.BytesIO``, which gets fragmented mp4 that a player can show while it grows. It is not closed.
+        fps: frames per second, up to 240; frame k is shown from k / fps on.
+        rate, channels: of the sound, in Hz; channels 0 is a silent film.
+        source: the file that the sound comes from, which is never overwritten.
+        metadata: text by tag (`METADATA_KEYS`), shown by players as title, comment, ... A function is called with the
+            first frame.
+
+    Raises:
+        VideoError: from any call: a target that can't be written, unusable frames, or an encoder that failed.
+        OptionError: fps out of range, or an unknown tag.
+        FFmpegError: there is no encoder.
+    """
+
+    def __init__(
+        self, target: PathOrFile, *, fps: float, rate: int = 0, channels: int = 0, source: str | None = None,
+        metadata: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:  # fmt: skip
+        self._frame_rate, self._rate, self._channels = frame_rate(fps), rate, channels
+        self._metadata = metadata or {}
+        if not callable(self._metadata):
+            metadata_arguments(self._metadata)
+        if isinstance(target, (str, os.PathLike)):
+            self._path: Path | None = check_output_path(target, ".mp4")
+            check_not_source(self._path, source)
+        else:
+            self._path, self._file = None, check_binary_file(target)
+        check_encoder()
+        self._closing = ExitStack()
+        self._pictures: _Feeder | None = None
+        self._size: tuple[int, ...] | None = None
+        self._pump: threading.Thread | None = None
+        self._samples = self.shown = 0
+        self._sound = _SoundInput() if channels else None
+        if self._sound is not None:
+            self._closing.callback(self._sound.close)
+
+    @property
+    def seconds(self) -> float:
+        """How much sound was heard."""
+        return self._samples / self._rate if self._channels else 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._closing.__exit__(*failure)
+
+    def hear(self, block: np.ndarray) -> None:
+        """The next sound, float32 (samples, channels); may run ahead of the frames as far as it likes."""
+        assert self._sound is not None
+        self._samples += len(block)
+        self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
+
+    def show(self, frames: np.ndarray) -> None:
+        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); waits while the encoder is
+        behind."""
+        frames = self._checked(np.asarray(frames))
+        if not frames.size:
+            return
+        if self._pictures is None:
+            self._pictures = self._begin()
+        if self._pictures.broken:
+            raise self._failure()
+        self._pictures.put(np.ascontiguousarray(frames).data)
+        self.shown += len(frames) if frames.ndim == 4 else 1
+
+    def complete(self) -> None:
+        """Everything was heard and shown: the file is put in place."""
+        if self._pictures is None:
+            raise VideoError("There are no frames to write. Give at least one.")
+        if self._sound is not None:
+            self._sound.feeder.put(None)
+        self._pictures.put(None)  # both: the encoder reads them in turns
+        if self._process.wait() != 0:
+            raise self._failure()
+        if self._pump is not None:
+            self._pump.join()
+
+    def _checked(self, frames: np.ndarray) -> np.ndarray:
+        if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] != 3:
+            raise VideoError(
+                f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 RGB of shape "
+                "(height, width, 3); an mp4 has no transparency, so lay RGBA frames over a background first."
+            )
+        if not len(frames):
+            return frames
+        size = frames.shape[-3:-1]
+        self._size = self._size or size
+        if size != self._size:
+            raise VideoError(f"Frame {self.shown} is {size}, the first was {self._size}. All must have one size.")
+        if 0 in size or size[0] % 2 or size[1] % 2:
+            raise VideoError(f"Frames of {size[0]}x{size[1]} can't be encoded: H.264 needs an even height and width.")
+        return frames
+
+    def _begin(self) -> _Feeder:
+        """Starts the encoder for frames of the size that was seen."""
+        assert self._size is not None
+        height, width = self._size
+        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
+        if self._sound is not None:
+            command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
+            command += ["-map", "0:v", "-map", "1:a", *sound_codec(self._rate, self._channels)]
+        command += [*VIDEO_CODEC, *COLOURS]
+        command += metadata_arguments(self._metadata() if callable(self._metadata) else self._metadata)
+        if self._path is None:
+            command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
+        else:
+            partial = self._closing.enter_context(placed_when_complete(self._path))
+            command += [*FILE_MP4, "-f", "mp4", f"file:{partial}"]
+        self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=self._log, start_new_session=True,
+            stdout=subprocess.PIPE if self._path is None else subprocess.DEVNULL,
+            pass_fds=() if self._sound is None else self._sound.descriptors,
+        )  # fmt: skip
+        # In a session of its own, Ctrl-C reaches this process alone, which then ends the encoder in good order.
+        if self._sound is not None:
+            self._sound.given_away()
+        if self._path is None:
+            pipe = cast(IO[bytes], self._process.stdout)
+            self._pump = threading.Thread(target=_pump, args=(pipe, self._file), daemon=True)
+            self._pump.start()
+            self._closing.callback(self._pump.join)
+        pictures = _Feeder(lambda: cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
+        self._closing.callback(pictures.join)
+        self._closing.callback(self._end)  # first of all: what waits for an encoder would wait for ever
+        return pictures
+
+    def _failure(self) -> VideoError:
+        status = self._process.wait()
+        self._log.seek(0)
+        reason = self._log.read().decode(errors="replace").strip() or f"exit status {status}"
+        return VideoError(
+            f"The video encoder failed: {reason}. Check free space, that the folder still exists, and who reads the "
+            "output."
+        )
+
+    def _end(self) -> None:
+        self._process.kill()  # does nothing to one that has ended by itself
+        self._process.wait()
+
+
+def write_mp4(
+    path: PathOrFile, frames: Iterable[np.ndarray], *, fps: float, audio: AudioClip | None,
+    metadata: Mapping[str, str],
+) -> Path | None:  # fmt: skip
+    """Encode frames and sound as H.264 and AAC, and put the file in place when it is complete.
+
+    Args:
+        path: ends in .mp4; its folder exists. An older file there is replaced at the very end. Or an open binary file.
+        frames: uint8 RGB, each item one frame (height, width, 3) or a batch (n, height, width, 3); both sides even.
+            They are taken one by one, so a generator may make them as it goes.
+        fps, metadata: as for `Recorder`.
+        audio: its `original` is the sound track, whole, at its own rate and channels; None for a silent film.
+
+    Returns the path. Whatever `frames` raises, KeyboardInterrupt included, is passed on after the clean-up.
+
+    Raises:
+        VideoError: a path that can't be written, no frames, unusable frames, or an encoder that failed.
+        OptionError: fps out of range, or an unknown tag.
+    """
+    sound = {} if audio is None else {"rate": audio.original_rate, "channels": audio.original.shape[1]}
+    source = None if audio is None else audio.source
+    with Recorder(path, fps=fps, source=source, metadata=metadata, **sound) as recorder:
+        if audio is not None:
+            recorder.hear(audio.original)
+        for item in frames:
+            recorder.show(item)
+        recorder.complete()
+    return Path(path) if isinstance(path, (str, os.PathLike)) else None
+
+
+# --- what goes in -----------------------------------------------------------------------------------------------------
+
+
+def frame_rate(fps: float) -> Fraction:
+    """The nearest rate with a denominator up to 1001, as broadcast rates such as 30000/1001 have it."""
+    check_number("fps", fps, 1e-6, MAXIMUM_FPS, " frames per second")
+    return Fraction(float(fps)).limit_denominator(1001) or Fraction(float(fps))
+
+
+def metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
+    unknown = [key for key in metadata if key not in METADATA_KEYS]
+    if unknown:
+        raise OptionError(f"An mp4 has no place for the tags {unknown}. Use some of: {', '.join(METADATA_KEYS)}.")
+    return [part for key, value in metadata.items() for part in ("-metadata", f"{key}={value}".replace("\0", " "))]
+
+
+def sound_codec(rate: int, channels: int) -> list[str]:
+    return ["-c:a", "aac", "-b:a", str(min(AUDIO_BITS_PER_SAMPLE * rate * channels, 320_000))]
+
+
+def check_not_source(target: Path, source: str | None) -> None:
+    if source is None or not target.exists():
+        return
+    with suppress(OSError):  # a source that is gone by now can't be overwritten
+        if target.samefile(source):
+            raise VideoError(f"{str(target)!r} is the file that the sound came from. Choose another name.")
+
+
+def check_binary_file(target: Any) -> IO[bytes]:
+    """An open file that takes bytes, or a typed error before any work is spent on it."""
+    if not callable(getattr(target, "write", None)):
+        raise VideoError(
+            f"{type(target).__name__} is no place for a video. Give a path that ends in .mp4, or an open binary file."
+        )
+    if hasattr(target, "encoding"):
+        raise VideoError("The file object takes text. Open it in binary mode: open(path, 'wb').")
+    return cast(IO[bytes], target)
+
+
+# --- pipes ------------------------------------------------------------------------------------------------------------
+
+
+class _SoundInput:
+    """The encoder's second input. A pipe; on Windows, where a program inherits no second pipe, a socket on loopback."""
+
+    def __init__(self) -> None:
+        self._server: socket.socket | None = None
+        self._reading: int | None = None
+        self._over = threading.Event()
+        if os.name == "nt":
+            self._server = socket.create_server(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+            self.descriptors: tuple[int, ...] = ()
+            self.feeder = _Feeder(self._accept, waiting=0)
+        else:
+            self._reading, writing = os.pipe()
+            self.address, self.descriptors = f"pipe:{self._reading}", (self._reading,)
+            self.feeder = _Feeder(lambda: os.fdopen(writing, "wb", buffering=0), waiting=0)
+
+    def given_away(self) -> None:
+        """The encoder alone reads from here on, and its death is noticed."""
+        if self._reading is not None:
+            os.close(self._reading)
+            self._reading = None
+
+    def close(self) -> None:
+        self._over.set()
+        self.given_away()
+        self.feeder.join()
+        if self._server is not None:
+            self._server.close()
+
+    def _accept(self) -> IO[bytes]:
+        assert self._server is not None
+        self._server.settimeout(0.2)
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                connection, _ = self._server.accept()
+                return cast(IO[bytes], connection.makefile("wb", buffering=0))
+        raise OSError("the encoder never connected")
+
+
+class _Feeder:
+    """Writes to a pipe from a thread of its own, so that whoever makes the content does not wait for its reader."""
+
+    def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
+        self.broken = False
+        self._connect = connect
+        self._queue: queue.Queue[memoryview | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, content: memoryview | None) -> None:
+        """Some bytes, or None at the end."""
+        self._queue.put(content)
+
+    def join(self) -> None:
+        """Returns when the pipe is closed; whoever reads it must have ended, or will read to the end."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        pipe: IO[bytes] | None = None
+        try:
+            pipe = self._connect()
+        except OSError:
+            self.broken = True
+        while (content := self._queue.get()) is not None:
+            if pipe is None or self.broken:
+                continue
+            try:
+                _write_all(pipe, content)
+            except OSError:  # the reader is gone: its exit status says why
+                self.broken = True
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _write_all(pipe: IO[bytes], content: memoryview) -> None:
+    """An unbuffered file may take less than it is given."""
+    content = content.cast("B")
+    while content:
+        content = content[pipe.write(content) or 0 :]
+
+
+def _pump(source: IO[bytes], target: IO[bytes]) -> None:
+    """The encoder's output into the caller's file; if that takes no more, the encoder learns of it."""
+    read: Callable[[int], bytes] = getattr(source, "read1", source.read)
+    with source, suppress(OSError, ValueError):
+        while part := read(1 << 16):
+            target.write(part)
+            if hasattr(target, "flush"):
+                target.flush()
