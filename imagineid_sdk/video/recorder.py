@@ -54,6 +54,9 @@ FRAMES_WAITING = 16
 AUDIO_BITS_PER_SAMPLE = 4
 """AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
 
+SECOND_PIPE = os.name != "nt"
+"""Whether a program can inherit a second pipe beside its standard input."""
+
 PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 
@@ -288,7 +291,7 @@ class _SoundInput:
         self._server: socket.socket | None = None
         self._reading: int | None = None
         self._over = threading.Event()
-        if os.name == "nt":
+        if not SECOND_PIPE:
             self._server = socket.create_server(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
             self.descriptors: tuple[int, ...] = ()
