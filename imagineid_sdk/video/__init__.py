@@ -1,1 +1,1 @@
-"""Video: what is behind the person, and frames and sound into files."""
+"""Video: backdrops, and frames and sound into files."""

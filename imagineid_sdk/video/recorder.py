@@ -325,7 +325,7 @@ class _SoundInput:
 
 
 class _Feeder:
-    """Writes to a pipe from a thread of its own, so that whoever makes the content does not wait for its reader."""
+    """Writes to a pipe from a thread of its own, so that the caller does not wait for the reader."""
 
     def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
         self.broken = False
@@ -339,7 +339,7 @@ class _Feeder:
         self._queue.put(content)
 
     def join(self) -> None:
-        """Returns when the pipe is closed; whoever reads it must have ended, or will read to the end."""
+        """Waits until the pipe is closed. Its reader must have ended, or read to the end."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
