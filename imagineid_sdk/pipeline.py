@@ -30,7 +30,7 @@ from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provena
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
 from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
-from imagineid_sdk.video.recorder import PathOrFile
+from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -103,10 +103,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
-
-        Raises AudioError for a sound that can't be used.
-        """
+        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used."""
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 
@@ -220,6 +217,7 @@ class ImagineIDPipeline(DiffusionPipeline):
 
         Returns the person.
         """
+        check_target(target)
         factors, settings = self._read({**options}, streamed=True)
         settings.for_mp4()
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:

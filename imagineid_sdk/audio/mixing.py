@@ -71,8 +71,8 @@ class Levels:
         return block / np.float32(peak) if peak > 1.0 else block
 
     def mono(self, mixed: np.ndarray) -> np.ndarray:
-        """Mono float32 (samples,) of a block that `mix` returned. A stereo pair in opposite phase cancels in the mean, so
-        its louder side is taken."""
+        """Mono float32 (samples,) of a block that `mix` returned. A stereo pair in opposite phase would cancel in the
+        mean: its louder side is taken."""
         if mixed.shape[1] == 1:
             return mixed[:, 0].copy()
         if self._mean_power < OPPOSITE_PHASE * self._powers.max():

@@ -90,12 +90,11 @@ class Recorder:
         self._metadata = metadata or {}
         if not callable(self._metadata):
             metadata_arguments(self._metadata)
-        if isinstance(target, (str, os.PathLike)):
-            self._path: Path | None = check_output_path(target, ".mp4")
+        checked = check_target(target)
+        self._path = checked if isinstance(checked, Path) else None
+        self._file = None if isinstance(checked, Path) else checked
+        if self._path is not None:
             check_not_source(self._path, source)
-        else:
-            self._path, self._file = None, check_binary_file(target)
-        check_encoder()
         self._closing = ExitStack()
         self._pictures: _Feeder | None = None
         self._size: tuple[int, ...] | None = None
@@ -190,7 +189,7 @@ class Recorder:
             self._sound.given_away()
         if self._path is None:
             pipe = cast(IO[bytes], self._process.stdout)
-            self._pump = threading.Thread(target=_pump, args=(pipe, self._file), daemon=True)
+            self._pump = threading.Thread(target=_pump, args=(pipe, cast(IO[bytes], self._file)), daemon=True)
             self._pump.start()
             self._closing.callback(self._pump.join)
         pictures = _Feeder(lambda: cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
@@ -270,15 +269,23 @@ def check_not_source(target: Path, source: str | None) -> None:
             raise VideoError(f"{str(target)!r} is the file that the sound came from. Choose another name.")
 
 
-def check_binary_file(target: Any) -> IO[bytes]:
-    """An open file that takes bytes, or a typed error before any work is spent on it."""
+def check_target(target: PathOrFile) -> Path | IO[bytes]:
+    """The real path of an mp4 to be written, or an open binary file.
+
+    Raises:
+        VideoError: it can't be written.
+        FFmpegError: there is no encoder.
+    """
+    check_encoder()
+    if isinstance(target, (str, os.PathLike)):
+        return check_output_path(target, ".mp4")
     if not callable(getattr(target, "write", None)):
         raise VideoError(
             f"{type(target).__name__} is no place for a video. Give a path that ends in .mp4, or an open binary file."
         )
     if hasattr(target, "encoding"):
         raise VideoError("The file object takes text. Open it in binary mode: open(path, 'wb').")
-    return cast(IO[bytes], target)
+    return target
 
 
 # --- pipes ------------------------------------------------------------------------------------------------------------
