@@ -234,6 +234,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
 
+    performance = renderer  # its name in 0.1.0
+
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
 
