@@ -1,9 +1,4 @@
-"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin.
-
-pipe = ImagineIDPipeline.from_pretrained()
-out = pipe("speech.wav", seed=7)
-out.save("talk.mp4")
-"""
+"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin."""
 
 from __future__ import annotations
 
