@@ -69,7 +69,7 @@ class ImaginedFace:
 
 
 def provenance(identity: Identity) -> dict[str, str]:
-    """Tags that say what the video is."""
+    """Metadata that marks the video as synthetic."""
     return {
         "title": "Synthetic talking face",
         "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."

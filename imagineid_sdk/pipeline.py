@@ -1,9 +1,4 @@
-"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin.
-
-pipe = ImagineIDPipeline.from_pretrained()
-out = pipe("speech.wav", seed=7)
-out.save("talk.mp4")
-"""
+"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provena
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
 from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
-from imagineid_sdk.video.recorder import PathOrFile
+from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -103,10 +98,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
-
-        Raises AudioError for a sound that can't be used.
-        """
+        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used."""
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 
@@ -220,6 +212,7 @@ class ImagineIDPipeline(DiffusionPipeline):
 
         Returns the person.
         """
+        check_target(target)
         factors, settings = self._read({**options}, streamed=True)
         settings.for_mp4()
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
@@ -235,6 +228,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
+
+    performance = renderer  # its name in 0.1.0
 
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)

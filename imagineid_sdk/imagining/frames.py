@@ -25,13 +25,15 @@ class Scene:
     """What all frames of one person share.
 
     Attributes:
+        networks: with weights as frames need them.
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
         semantics: words, pseudo-words and style.
-        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from: what it decides stays decided.
-        shared: the part of the first denoising step that is the same for all frames; None where there is none.
-        warp: the texture of the portrait; None without the blending adapter.
+        noise: ``(1, latent_channels, 16, 16)``; every frame is denoised from the same.
+        shared: the part of the first denoising step that all frames share; None for a denoiser that has none.
+        warp: the portrait's features; None without the blending adapter.
     """
 
+    networks: Networks
     latents: torch.Tensor
     semantics: Semantics
     noise: torch.Tensor
@@ -41,17 +43,18 @@ class Scene:
 
 def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor) -> Scene:
     """``latents`` ``(1, 16, 16, 16)`` of the portrait."""
+    networks = networks.for_many_frames()
     noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
     semantics = networks.semantics(identity)
     with networks.autocast():
         reference = decode_reference(networks.autoencoder, networks.cast(latents))
         warp = ReferenceWarp(networks.blending_adapter, reference) if "blending" in networks.adapters else None
         shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
-    return Scene(reference.latents, semantics, noise, shared, warp)
+    return Scene(networks, reference.latents, semantics, noise, shared, warp)
 
 
 def imagine_frames(
-    networks: Networks, scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
+    scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures ``(frames, 4, 256, 256)`` in [-1, 1] and latents ``(frames, 16, 16, 16)``, float32.
 
@@ -59,13 +62,15 @@ def imagine_frames(
         geometry: maps of the frames.
         motion: ``(frames, 55)``, see `motion_vector`.
     """
-    frames = len(motion)
+    networks, frames = scene.networks, len(motion)
     with networks.autocast():
         maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
         # Under autocast the networks' first layers would convert them, each for itself.
         maps = maps.to(torch.bfloat16 if networks.autocasts else networks.dtype)
         spatial = networks.spatial(maps, motion, scene.semantics.style)
-        blend, lay = (None, None) if scene.warp is None else scene.warp.warp_to(maps, geometry.flow.to(networks.device))
+        blend, decoder_blend = None, None
+        if scene.warp is not None:
+            blend, decoder_blend = scene.warp.warp_to(maps, geometry.flow.to(networks.device))
         residuals = add_residuals(spatial, blend.residuals if blend else None)
         tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
@@ -75,5 +80,5 @@ def imagine_frames(
             return clean_estimate(noisy, time, scene.shared.velocity(residuals), blend)
 
         latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
-        pictures = networks.autoencoder.decode(latents.to(networks.dtype), lay)
+        pictures = networks.autoencoder.decode(latents.to(networks.dtype), decoder_blend)
     return pictures.float(), latents.float()
