@@ -160,10 +160,14 @@ class GenerateOptions(PortraitOptions):
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         return self
 
-    def for_mp4(self) -> GenerateOptions:
-        """The same; raises OptionError if these frames don't go into an mp4."""
-        if self.backdrop.picture is None:
-            raise OptionError("background='transparent' can't be used: an mp4 has no transparency. Give a colour.")
+    def for_video(self, target: Any = ".mp4") -> GenerateOptions:
+        """The same; raises OptionError if these frames don't go into a video file of the target's ending.
+
+        Of an open file, which gets an mp4, nothing is asked but to be no path.
+        """
+        kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+        if self.backdrop.picture is None and kind.clear is None:
+            raise OptionError(f"background='transparent' can't be used. {kind.no_transparency()}")
         return self
 
 
