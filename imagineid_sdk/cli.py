@@ -81,15 +81,17 @@ def terminated_like_interrupted() -> Iterator[None]:
 def generate(options: argparse.Namespace) -> None:
     from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.files import check_encoder, check_output_path
+    from imagineid_sdk.video.formats import MP4, format_of
 
     to_pipe = options.output == "-"
+    kind = MP4 if to_pipe else format_of(options.output)
     if not to_pipe:
-        check_output_path(options.output, ".mp4")
+        check_output_path(options.output, kind.suffix)
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
-    check_encoder()
+    check_encoder(kind.encoder, kind.title)
     identity = None if options.identity is None else Identity.load(options.identity)
     factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
     # The sound is looked at first: to check the options takes imports of seconds.
@@ -184,7 +186,7 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
     checked = GenerateOptions(**wanted)
     if options.run is generate:
-        checked.for_mp4()
+        checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
     return wanted
 
 

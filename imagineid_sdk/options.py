@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -12,6 +13,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.persona.overrides import Overrides
 from imagineid_sdk.listening.profile import EMOTIONS
 from imagineid_sdk.video.backdrop import Backdrop, Background
+from imagineid_sdk.video.formats import MP4, format_of
 
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
 OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent"]
@@ -160,10 +162,10 @@ class GenerateOptions(PortraitOptions):
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         return self
 
-    def for_video(self, target: Any = ".mp4") -> GenerateOptions:
+    def for_file(self, target: Any) -> GenerateOptions:
         """The same; raises OptionError if these frames don't go into a video file of the target's ending.
 
-        Of an open file, which gets an mp4, nothing is asked but to be no path.
+        An open file gets an mp4.
         """
         kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
         if self.backdrop.picture is None and kind.clear is None:

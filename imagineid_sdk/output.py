@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import VoiceProfile
+from imagineid_sdk.video.formats import FORMATS, format_of
+from imagineid_sdk.video.pictures import names_folder, write_pictures
 from imagineid_sdk.video.recorder import write_mp4
 
 
@@ -42,16 +45,51 @@ class ImagineIDOutput(BaseOutput):
     audio: AudioClip
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write frames and sound as an mp4 (H.264, AAC): complete or not at all.
+        """Write frames and sound: complete or not at all. The folder is made.
+
+        The ending says the kind:
+
+        - ``.mp4`` H.264 and AAC, plays everywhere.
+        - ``.mov`` ProRes 4444 and uncompressed sound, for editing. Keeps ``background="transparent"``.
+        - ``.webm`` VP9 and Opus, for web pages. Keeps ``background="transparent"``.
+        - ``.gif`` 256 colours, no sound. A pixel is transparent or not.
+        - a folder (``"frames/"`` or no ending): one PNG a frame, and ``sound.wav``.
 
         Raises:
-            OptionError: the frames are of another form than uint8, or transparent.
+            OptionError: the frames are of another form than uint8, or transparent and the kind has no transparency.
             VideoError: the file can't be written.
         """
-        if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8 or self.frames.shape[-1] != 3:
-            raise OptionError("Only frames with output_type='uint8' and an opaque background can be saved as mp4.")
-        write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
+        frames = self._savable()
+        if names_folder(path):
+            tags = provenance(self.identity)
+            chunks = {"Title": tags["title"], "Comment": tags["comment"]}
+            return write_pictures(path, frames, audio=self.audio, metadata=chunks)
+        kind = format_of(path)
+        if frames.shape[-1] == 4 and kind.clear is None:
+            raise OptionError(f"The frames are transparent. {kind.no_transparency()}")
+        write_mp4(path, frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
         return Path(path)
+
+    def to_bytes(self, kind: str = "mp4") -> bytes:
+        """The content of the file that ``save`` would write, for an upload or a page.
+
+        Args:
+            kind: "mp4", "mov", "webm" or "gif".
+
+        Raises:
+            OptionError, VideoError: as for ``save``.
+        """
+        suffix = f".{kind.lower().removeprefix('.')}"
+        if suffix not in FORMATS:
+            raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
+        with tempfile.TemporaryDirectory(prefix="imagineid-") as folder:
+            return self.save(Path(folder) / f"talk{suffix}").read_bytes()
+
+    def _savable(self) -> np.ndarray:
+        frames = self.frames
+        if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
+            raise OptionError("Only frames with output_type='uint8' can be saved. Call again with it (the default).")
+        return frames
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 

@@ -213,15 +213,15 @@ class ImagineIDPipeline(DiffusionPipeline):
         loudness and pitch are those of the last minute.
 
         Args:
-            target: path of an mp4, or an open binary file such as ``sys.stdout.buffer`` or ``io.BytesIO``, which gets
-                fragmented mp4 while it is made.
+            target: path of an mp4, or another video that ``out.save`` knows; or an open binary file such as
+                ``sys.stdout.buffer`` or ``io.BytesIO``, which gets fragmented mp4 while it is made.
             callback: called as ``callback(frames_done, frames_known)``.
             **options: as in a call.
 
         Returns the person.
         """
         factors, settings = self._read({**options}, streamed=True)
-        settings.for_mp4()
+        settings.for_file(target)
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
             settings = settings.model_copy(update={"sampling_rate": sound.rate})
             listening = self._listener().open(LIVE if sound.live else FILE)
