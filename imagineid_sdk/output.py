@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from diffusers.utils import BaseOutput
+from typing_extensions import Self
 
-from imagineid_sdk import __version__
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.motion import FaceMotion
@@ -21,7 +21,11 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.video.formats import FORMATS, format_of
 from imagineid_sdk.video.pictures import names_folder, write_pictures
+from imagineid_sdk.video.provenance import provenance
 from imagineid_sdk.video.recorder import write_mp4
+
+if TYPE_CHECKING:
+    from imagineid_sdk.resolver import Renderer
 
 
 @dataclass(eq=False)
@@ -43,6 +47,16 @@ class ImagineIDOutput(BaseOutput):
     identity: Identity
     motion: FaceMotion
     audio: AudioClip
+
+    def of(self, renderer: Renderer | None) -> Self:
+        """The same, knowing who can draw the person: what `save_mesh` needs, and no copy of the output keeps."""
+        self._renderer = renderer
+        return self
+
+    def __reduce__(self) -> Any:
+        make, values, state, *rest = cast(tuple[Any, ...], super().__reduce__())
+        state = {name: value for name, value in (state or {}).items() if name != "_renderer"}
+        return make, values, state, *rest
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write frames and sound: complete or not at all. The folder is made.
@@ -85,6 +99,24 @@ class ImagineIDOutput(BaseOutput):
         with tempfile.TemporaryDirectory(prefix="imagineid-") as folder:
             return self.save(Path(folder) / f"talk{suffix}").read_bytes()
 
+    def save_mesh(self, path: str | os.PathLike[str]) -> Path:
+        """Write the imagined head as a ``.glb`` (glTF 2.0) that speaks as the video does: complete or not at all.
+
+        The head with eyes, teeth and tongue, its texture from the portrait, 52 morph targets with ARKit's names, a neck
+        of four joints, and the animation. Hair is painted on, not modelled. Needs the extra ``mesh``.
+
+        Raises:
+            MissingExtraError: pygltflib is not installed.
+            OptionError: this output was copied or unpickled: make the mesh with ``pipe.renderer(out.identity)``.
+            VideoError: the file can't be written.
+        """
+        if (renderer := getattr(self, "_renderer", None)) is None:
+            raise OptionError(
+                "This output was copied or unpickled and has no model with it. Call "
+                "pipe.renderer(out.identity).save_mesh(path, out.motion)."
+            )
+        return cast(Path, renderer.save_mesh(path, self.motion))
+
     def _savable(self) -> np.ndarray:
         frames = self.frames
         if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
@@ -104,15 +136,6 @@ class ImaginedFace:
 
     image: np.ndarray = field(repr=False)
     identity: Identity
-
-
-def provenance(identity: Identity) -> dict[str, str]:
-    """Tags that say what the video is."""
-    return {
-        "title": "Synthetic talking face",
-        "comment": f"Synthetic: this face was imagined from audio by imagineid-sdk {__version__}, seed {identity.seed}."
-        " No such person exists.",
-    }
 
 
 def collect(batches: Iterable[np.ndarray | torch.Tensor], total: int, output_type: str) -> Any:

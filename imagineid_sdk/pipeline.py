@@ -8,6 +8,7 @@ out.save("talk.mp4")
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, overload
 
 import diffusers
@@ -25,6 +26,7 @@ from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener, joined_profile
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
+from imagineid_sdk.many import load_clips, talk, talk_of_each
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provenance
 from imagineid_sdk.precision import read_dtype
@@ -172,19 +174,22 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         factors, settings = self._read(options)
         many = isinstance(audio, list) and content is None
-        clips = [load_audio(one, settings.sampling_rate) for one in resolver.spoken(audio, content)]
+        clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
         outputs = []
         for clip, seed in zip(clips, factors.seeds(len(clips), settings.seed), strict=True):
-            person = resolver.make_resolver(self, settings.with_seed(seed), factors)
-            face = TalkingFace(person, self._listener().open(FILE), settings, settle=3.0, keep=True)
-            total = max(1, round(clip.duration * settings.fps))
-            with self.progress_bar(total=total) as bar:
-                batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
-                frames = collect(batches, total, settings.output_type)
-            profile = joined_profile(face.segments, person.speaker or face.listening.who, clip.duration)
-            output = ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip)
+            output = talk(self, clip, settings.with_seed(seed), factors, callback)
             outputs.append(output if return_dict else output.to_tuple())
         return outputs if many else outputs[0]
+
+    def map(
+        self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
+    ) -> Iterator[ImagineIDOutput]:
+        """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
+
+        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip.
+        """
+        factors, settings = self._read({**options})
+        return talk_of_each(self, clips, settings, factors, callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]
@@ -243,7 +248,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """The options of a call, told apart and checked."""
         self.workers = self.workers.in_this_process()
         factors = Factors.take(options)
-        settings = resolver.checked(GenerateOptions(**options), self, factors)
+        factors, settings = resolver.with_motion(factors, resolver.checked(GenerateOptions(**options), self, factors))
         return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
 

@@ -89,7 +89,7 @@ WEBM = VideoFormat(
 )  # fmt: skip
 
 # A palette for each frame: one for all would hold the whole video in the encoder's memory.
-_PALETTE = ["-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=sierra2_4a"]
+_PALETTE = ["-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=3"]
 GIF = VideoFormat(".gif", "gif", "gif", "GIF", ["-c:v", "gif", *_PALETTE], ["-c:v", "gif", *_PALETTE], None, even=False)
 
 FORMATS = {one.suffix: one for one in (MP4, MOV, WEBM, GIF)}
