@@ -70,7 +70,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def mesh(self) -> HeadMesh:
         """The head at rest with its texture and 52 morph targets."""
         portrait = Backdrop(None).lay_behind(self._backend.picture(self._scene))[0]
-        return build_head_mesh(self._head, self._fitted, portrait, self.identity.eye_color)
+        return build_head_mesh(self._head, self._fitted, portrait, self.identity)
 
     def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
         """Write the head in motion as ``.glb``; see `ImagineIDOutput.save_mesh`."""

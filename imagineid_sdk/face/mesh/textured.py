@@ -18,16 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.geometry_maps import EYE, IRIS, MOUTH, TEETH, TONGUE
-from imagineid_sdk.face.mesh.head import (
-    EXTRAS,
-    EYE_CENTRES,
-    JOINT_HEADS,
-    JOINTS,
-    FittedHead,
-    ParametricHead,
-)
+from imagineid_sdk.face.mesh.head import EYE_CENTRES, JOINT_HEADS, JOINTS, FittedHead, ParametricHead
+from imagineid_sdk.face.persona.identity import Identity
 
 FRONT = 512
 """Side of the front in the texture; the texture is twice as wide."""
@@ -44,7 +38,11 @@ CROWN = 0.0085
 """Metres from the bite to the gums."""
 EYE_SHRINK = 0.97
 """Morph targets move lids along a straight line, a little closer to the eye than on their way around it."""
-SEEN_FROM, SEEN_FULLY = 0.12, 0.42
+BUST = 0.215
+"""Metres from the middle of the head at which the bust ends, in a round."""
+CLOTHED = 0.4
+"""Share of the body in a vertex's joints from which on it wears clothes."""
+SEEN_FROM, SEEN_FULLY = 0.08, 0.30
 """Cosine of the angle between surface and view from which the portrait counts at all, and alone."""
 BEHIND = 0.004
 """Metres behind the nearest surface at which a vertex is hidden."""
@@ -90,36 +88,38 @@ class HeadMesh:
     texture: np.ndarray
 
 
-def build_head_mesh(head: ParametricHead, person: FittedHead, portrait: np.ndarray, eye_color: str) -> HeadMesh:
+def build_head_mesh(head: ParametricHead, person: FittedHead, portrait: np.ndarray, identity: Identity) -> HeadMesh:
     """The mesh of a person.
 
     Args:
         portrait: the person at rest, uint8 ``(size, size, 3)``, or 4 channels with a matte.
-        eye_color: a word of `EYE_TONES`.
+        identity: has the colours of what the portrait does not show.
     """
     count = len(ARKIT_BLENDSHAPES)
     shown = torch.cat([torch.zeros(1, count), torch.eye(count)])
     posed = head.pose(person, shown, torch.zeros(count + 1, 3))
     vertices, screen = posed.vertices.cpu().numpy(), posed.screen[0].cpu().numpy()
-    eyes_from = head.joint_weights.shape[0]
-    extras = person.extras.cpu().numpy()
+    extras, eyes_from = person.extras.cpu().numpy(), head.joint_weights.shape[0]
     _shrink_eyes(vertices[:, eyes_from:], extras[EYE_CENTRES].reshape(2, 3))
-    triangles = head.triangles.int().cpu().numpy()
-    parts = head.triangle_parts.cpu().numpy()
-    rest = np.ascontiguousarray(vertices[0])
-
-    weights = np.zeros((len(rest), JOINTS + 1), np.float32)
+    weights = np.zeros((vertices.shape[1], JOINTS + 1), np.float32)
     weights[:eyes_from] = head.joint_weights.float().cpu().numpy()
     weights[eyes_from:, JOINTS] = 1  # eyes turn with the head
+    triangles = head.triangles.int().cpu().numpy()
+    parts = head.triangle_parts.cpu().numpy()
+    middle = np.array([0, extras[EYE_CENTRES][1], (vertices[0, :eyes_from, 2].max() + extras[JOINT_HEADS][-1]) / 2])
     skin = triangles[(parts != EYE) & (parts != IRIS) & (parts != TEETH) & (parts != TONGUE)]
-    mouth = np.unique(triangles[parts == MOUTH])
-    texture, skin_part = paint_skin(rest, np.ascontiguousarray(screen), triangles, skin, mouth, portrait)
-    paint_eye(texture, EYE_TONES.get(eye_color, EYE_TONES["brown"]))
+    skin, cut = clip(skin, BUST - np.linalg.norm(vertices[0] - middle, axis=1))
+    vertices, screen, weights = cut.add_to(vertices, 1), cut.add_to(screen), cut.add_to(weights)
+    rest = np.ascontiguousarray(vertices[0])
+
+    known = _known_colours(rest, weights, np.unique(triangles[parts == MOUTH]), middle, identity)
+    texture, skin_part = paint_skin(rest, np.ascontiguousarray(screen), triangles, skin, known, portrait)
+    paint_eye(texture, EYE_TONES[identity.eye_color])
     paint_swatches(texture)
     made = [
         skin_part,
         _eyes(head, triangles[(parts == EYE) | (parts == IRIS)], eyes_from),
-        _teeth(rest, triangles[parts == TEETH]),
+        _teeth(rest, vertices[1 + BLENDSHAPE_INDEX["jawOpen"]] - rest, triangles[parts == TEETH]),
         _swatched("tongue", triangles[parts == TONGUE], 2, 0.45),
     ]
     joints = extras[JOINT_HEADS].reshape(JOINTS, 3)
@@ -129,8 +129,84 @@ def build_head_mesh(head: ParametricHead, person: FittedHead, portrait: np.ndarr
 # --- the skin ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class KnownColours:
+    """Colours of places that the portrait does not show.
+
+    Attributes:
+        mouth: vertices of its inside.
+        colours: ``(vertices, 3)`` in 0..255.
+        known: ``(vertices,)`` bool.
+        weight_of_body: ``(vertices,)``, above `CLOTHED` where there are clothes.
+    """
+
+    mouth: np.ndarray
+    colours: np.ndarray
+    known: np.ndarray
+    weight_of_body: np.ndarray
+
+
+def _known_colours(
+    rest: np.ndarray, weights: np.ndarray, mouth: np.ndarray, middle: np.ndarray, identity: Identity
+) -> KnownColours:
+    colours, known = np.zeros((len(rest), 3), np.float32), np.zeros(len(rest), bool)
+
+    def paint(where: np.ndarray, colour: tuple[float, float, float]) -> None:
+        colours[where], known[where] = np.array(colour) * 255, True
+
+    height = rest[:, 1] - middle[1]
+    if identity.hair != "bald":
+        wide = np.abs(rest[(weights[:, JOINTS] > 0.9) & (np.abs(height) < 0.07), 0]).max()
+        ears = (np.abs(rest[:, 0]) > 0.82 * wide) & (height < 0.02)
+        paint((rest[:, 2] < middle[2] - 0.03) & (height > -0.045) & (weights[:, JOINTS] > 0.5) & ~ears, identity.hair_rgb)
+    paint((weights[:, JOINTS] < 0.3) & (weights[:, 0] < 0.12) & (rest[:, 2] < middle[2]), identity.skin_rgb)
+    paint(weights[:, 0] > CLOTHED, identity.clothes_rgb)
+    paint(mouth, THROAT)
+    return KnownColours(mouth, colours, known, weights[:, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """New vertices on edges between old ones, behind all others.
+
+    Attributes:
+        first, second: ``(new,)`` old vertices.
+        share: ``(new,)`` of the second.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    share: np.ndarray
+
+    def add_to(self, values: np.ndarray, axis: int = 0) -> np.ndarray:
+        """What is known of the old vertices, and the same of the new ones."""
+        one, other = values.take(self.first, axis), values.take(self.second, axis)
+        share = self.share.reshape([-1 if at == axis else 1 for at in range(values.ndim)])
+        return np.concatenate([values, one + (other - one) * share], axis=axis).astype(np.float32)
+
+
+def clip(triangles: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, Cut]:
+    """Triangles where ``inside`` ``(vertices,)``, which is linear along edges, is above 0; those on its edge are cut."""
+    within = inside[triangles] > 0
+    kept, edges, number = [triangles[within.all(1)]], [], len(inside)
+    crossing, within = triangles[within.any(1) & ~within.all(1)], within[within.any(1) & ~within.all(1)]
+    lone = np.where(within.sum(1) == 1, within.argmax(1), (~within).argmax(1))  # the corner on a side of its own
+    rows = np.arange(len(crossing))
+    corner, after, before = (crossing[rows, (lone + step) % 3] for step in (0, 1, 2))
+    for ends in (after, before):
+        edges.append(np.stack([corner, ends], axis=1))
+    unique, inverse = np.unique(np.sort(np.concatenate(edges), axis=1), axis=0, return_inverse=True)
+    on_after, on_before = np.split(inverse.reshape(-1) + number, 2)
+    alone = within.sum(1) == 1
+    kept.append(np.stack([corner, on_after, on_before], axis=1)[alone])
+    kept.append(np.stack([on_after, after, before], axis=1)[~alone])
+    kept.append(np.stack([on_after, before, on_before], axis=1)[~alone])
+    first, second = unique[:, 0], unique[:, 1]
+    return np.concatenate(kept).astype(np.int32), Cut(first, second, inside[first] / (inside[first] - inside[second]))
+
+
 def paint_skin(
-    rest: np.ndarray, screen: np.ndarray, triangles: np.ndarray, skin: np.ndarray, mouth: np.ndarray,
+    rest: np.ndarray, screen: np.ndarray, triangles: np.ndarray, skin: np.ndarray, elsewhere: KnownColours,
     portrait: np.ndarray,
 ) -> tuple[np.ndarray, MeshPart]:  # fmt: skip
     """The texture ``(512, 1024, 3)`` with the skin on it, and the skin."""
@@ -152,10 +228,13 @@ def paint_skin(
     blend = trust.copy()
     blend[at_seam] = 0  # both sides of a seam show the same colours
 
-    colours = _blurred(picture)[at[:, 1], at[:, 0]].astype(np.float32)
-    fixed, deep = trust > 0.6, np.setdiff1d(mouth, np.unique(skin[in_front]))
-    deep = deep[~seen[deep]]
-    colours[deep], fixed[deep] = np.array(THROAT) * 255, True
+    soft = _blurred(np.concatenate([picture * matte[..., None], matte[..., None]], axis=2))[at[:, 1], at[:, 0]]
+    colours, fixed = soft[:, :3] / np.maximum(soft[:, 3:], 1e-3), (trust > 0.35) & (soft[:, 3] > 0.5)
+    dressed = fixed & (elsewhere.weight_of_body > CLOTHED)
+    if dressed.sum() >= 6:  # clothes as they look in the picture
+        elsewhere.colours[elsewhere.weight_of_body > CLOTHED] = colours[dressed].mean(0)
+    unseen = elsewhere.known & ~seen
+    colours[unseen], fixed[unseen] = elsewhere.colours[unseen], True
     fill = spread(colours, fixed, skin, np.unique(skin))
 
     texture = np.empty((FRONT, 2 * FRONT, 3), np.float32)
@@ -168,7 +247,7 @@ def paint_skin(
     sources, uvs, faces = [np.unique(skin[in_front])], [], []
     uvs.append(screen[sources[0], :2] * [0.5, 1.0])
     faces.append(np.searchsorted(sources[0], skin[in_front]))
-    charts = _side_charts(rest, skin[~in_front], np.isin(skin[~in_front], mouth).all(1))
+    charts = _side_charts(rest, skin[~in_front], np.isin(skin[~in_front], elsewhere.mouth).all(1))
     for (left, top, width, height), hidden, corners in charts:
         if not len(hidden):
             continue
@@ -345,12 +424,16 @@ def _swatched(name: str, triangles: np.ndarray, column: int, roughness: float, h
     return MeshPart(name, source, np.tile(place, (len(source), 1)), np.searchsorted(source, triangles), roughness)
 
 
-def _teeth(rest: np.ndarray, triangles: np.ndarray) -> MeshPart:
-    """Teeth, white up to the gums."""
+def _teeth(rest: np.ndarray, opened: np.ndarray, triangles: np.ndarray) -> MeshPart:
+    """Teeth, white up to the gums; ``opened`` is what jawOpen moves each vertex by."""
     part = _swatched("teeth", triangles, 1, 0.35)
-    left, top, size = SWATCHES
-    heights = rest[part.source, 1]
-    away = np.abs(heights - (heights.min() + heights.max()) / 2)
+    _, top, size = SWATCHES
+    lower = np.linalg.norm(opened[part.source], axis=1) > 0.003
+    away = np.zeros(len(part.source))
+    for jaw, up in ((~lower, 1), (lower, -1)):
+        height, row = up * rest[part.source[jaw], 1], (rest[part.source[jaw], 2] / 0.006).round().astype(int)
+        edges = np.array([height[np.abs(row - one) < 2].min() for one in row])  # where the teeth nearby end
+        away[jaw] = height - edges
     part.uvs[:, 1] = (top + np.clip(0.5 * away / CROWN, 0.03, 0.97) * size) / FRONT
     return part
 
@@ -372,6 +455,3 @@ def _shrink_eyes(eyes: np.ndarray, centres: np.ndarray) -> None:
     for eye, centre in enumerate(centres):
         mine = eyes[:, eye * half: (eye + 1) * half]
         mine[:] = centre + (mine - centre) * EYE_SHRINK
-
-
-assert EXTRAS >= JOINT_HEADS.stop
