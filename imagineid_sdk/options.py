@@ -16,7 +16,7 @@ from imagineid_sdk.video.backdrop import Backdrop, Background
 from imagineid_sdk.video.formats import MP4, format_of
 
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
-OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent"]
+OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
 
 
@@ -125,7 +125,8 @@ class GenerateOptions(PortraitOptions):
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
-            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``.
+            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
+            "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.
         sampling_rate: of audio given as an array, Hz.
     """
 

@@ -119,6 +119,8 @@ class ImagineIDOutput(BaseOutput):
 
     def _savable(self) -> np.ndarray:
         frames = self.frames
+        if isinstance(frames, np.ndarray) and not frames.size:
+            raise OptionError("There are no frames, as output_type='none' wished. Call again without it.")
         if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
             raise OptionError("Only frames with output_type='uint8' can be saved. Call again with it (the default).")
         return frames
@@ -140,6 +142,8 @@ class ImaginedFace:
 
 def collect(batches: Iterable[np.ndarray | torch.Tensor], total: int, output_type: str) -> Any:
     """Batches of frames -> the form that ``output_type`` names, without holding them twice."""
+    if output_type == "none":
+        return np.empty((sum(map(len, batches)), 0, 0, 3), np.uint8)
     if output_type == "latent":
         return torch.cat([cast(torch.Tensor, batch) for batch in batches])
     frames: np.ndarray | None = None

@@ -23,15 +23,16 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
 from imagineid_sdk.hub.loading import LoadOptions, align, load_components, typed_load_errors
 from imagineid_sdk.imagining.workers import Workers
-from imagineid_sdk.listening.listener import Listener, joined_profile
+from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
 from imagineid_sdk.many import load_clips, talk, talk_of_each
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
-from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provenance
+from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
-from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
+from imagineid_sdk.streaming import Callback, FaceStream, record
+from imagineid_sdk.video.provenance import provenance
 from imagineid_sdk.video.recorder import PathOrFile
 
 

@@ -127,6 +127,8 @@ class TalkingFace:
             motion = FaceMotion.joined(self._undrawn)
             self._undrawn.clear()
             self._begun = True
+            if self._options.output_type == "none":
+                return
             yield from renderer.frames(motion)
 
 

@@ -65,8 +65,8 @@ def check_empty_folder(path: str | os.PathLike[str]) -> Path:
     target = Path(os.path.realpath(path))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise VideoError(
-            f"{os.fspath(path)!r} is there already, and a folder of pictures is written as a whole. Give a new name, or "
-            "an ending: .mp4, .mov, .webm or .gif."
+            f"{os.fspath(path)!r} is there already, and a folder of pictures is written as a whole. Give a new name, "
+            "or an ending: .mp4, .mov, .webm or .gif."
         )
     check_folder(target.parent, path)
     return target

@@ -160,7 +160,16 @@ class Recorder:
         """Starts the encoder for frames of the size that was seen."""
         assert self._size is not None
         height, width, channels = self._size
-        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24" if channels == 3 else "rgba"]
+        command = [
+            find_ffmpeg(),
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24" if channels == 3 else "rgba",
+        ]
         command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
         if self._sound is not None:
             command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]

@@ -67,9 +67,7 @@ def save_motion(motion: FaceMotion, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def load_motion(
-    path: str | os.PathLike[str], fps: float | None = None, fallback: float | None = None
-) -> FaceMotion:
+def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback: float | None = None) -> FaceMotion:
     """Read what `save_motion` or the app Live Link Face wrote.
 
     Args:
@@ -109,7 +107,9 @@ def check_suffix(path: str | os.PathLike[str]) -> str:
     """The ending, in small letters; raises OptionError unless motion can be written so."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise OptionError(f"{os.fspath(path)!r} does not end in .csv or .json, the kinds of motion file. Change the name.")
+        raise OptionError(
+            f"{os.fspath(path)!r} does not end in .csv or .json, the kinds of motion file. Change the name."
+        )
     return suffix
 
 
@@ -167,7 +167,7 @@ def _read_json(text: str, label: str) -> tuple[float | None, list[dict[str, Any]
             raise TypeError("frames are no objects, or fps is no number")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OptionError(
-            f"The motion {label!r} can't be used: {error!r}. Expected {{\"fps\": 25, \"frames\": [...]}} as "
+            f'The motion {label!r} can\'t be used: {error!r}. Expected {{"fps": 25, "frames": [...]}} as '
             "out.motion.save writes it."
         ) from error
     return fps, frames
@@ -177,7 +177,9 @@ def _number(row: dict[str, Any], name: str, label: str, at: int) -> float:
     try:
         return float(row[name])
     except (KeyError, TypeError, ValueError) as error:
-        raise OptionError(f"Frame {at} of the motion {label!r} has {name}={row.get(name)!r}, which is no number.") from error
+        raise OptionError(
+            f"Frame {at} of the motion {label!r} has {name}={row.get(name)!r}, which is no number."
+        ) from error
 
 
 def _rate_of(timecodes: list[str]) -> float | None:

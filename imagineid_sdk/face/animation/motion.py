@@ -90,8 +90,10 @@ class FaceMotion:
                 f"{frame}. Give 0 to 1."
             )
         if not np.isfinite(self.head_pose).all() or np.abs(self.head_pose).max() > 90:
-            raise OptionError(f"{label} can't be used: the head turns by more than 90 degrees. The head's angles are "
-                              "degrees in head_pose and radians in files.")
+            raise OptionError(
+                f"{label} can't be used: the head turns by more than 90 degrees. The head's angles are "
+                "degrees in head_pose and radians in files."
+            )
         check_number(f"{label}: fps", self.fps, 1, 120)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -19,7 +19,8 @@ from imagineid_sdk.errors import MissingExtraError
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.face.mesh.head import JOINT_SHARE, rotation, rotation_vector
-from imagineid_sdk.face.mesh.textured import HeadMesh, MeshPart
+from imagineid_sdk.face.mesh.skin_texture import MeshPart
+from imagineid_sdk.face.mesh.textured import HeadMesh
 from imagineid_sdk.files import check_output_path, placed_when_complete, typed_write_errors
 
 JOINT_NAMES = ("body", "neck01", "neck02", "neck03", "head")
@@ -187,7 +188,9 @@ class _Writer:
             ),
             values=self.gltf.AccessorSparseValues(bufferView=self._view(full[kept].astype("<f4").tobytes())),
         )
-        return self._add(byteOffset=None, componentType=FLOAT, count=len(full), type="VEC3", sparse=sparse, **_bounds(full))
+        return self._add(
+            byteOffset=None, componentType=FLOAT, count=len(full), type="VEC3", sparse=sparse, **_bounds(full)
+        )
 
     def _add(self, **fields: Any) -> int:
         self.document.accessors.append(self.gltf.Accessor(**fields))
