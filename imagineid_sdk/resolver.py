@@ -97,7 +97,7 @@ class Factors:
             return [seed] * count
         if seed is not None:
             raise OptionError("seed= and generator= both choose the person. Give one of them.")
-        one = isinstance(self.generator, torch.Generator)
+        one = not isinstance(self.generator, (list, tuple))
         given: list[Any] = [self.generator] * count if one else list(cast(Sequence[Any], self.generator))
         if len(given) != count or not all(isinstance(generator, torch.Generator) for generator in given):
             raise OptionError(f"generator= can't be used: give one torch.Generator, or a list of {count}.")
@@ -190,6 +190,7 @@ def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: F
     return PersonResolver(known, imagine, speaker, settings.seed, mood, cast(FaceMotion | None, factors.motion))
 
 
+@pinned
 def sample_person(
     pipe: ImagineIDPipeline, voice: SpeakerIdentity | VoiceProfile, settings: GenerateOptions
 ) -> Identity:
@@ -199,6 +200,7 @@ def sample_person(
     return pipe.population.sample(pipe.head, heard, settings.overrides, seed)
 
 
+@pinned
 def recall_person(pipe: ImagineIDPipeline, identity: Person, settings: GenerateOptions) -> Identity:
     """A known person, edited as the options say."""
     return known_person(identity, pipe.population, pipe.head, settings.overrides, pipe.fingerprint)

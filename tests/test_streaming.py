@@ -88,11 +88,28 @@ def test_pieces_may_be_bytes_integers_stereo_and_of_another_rate(pipeline, whole
     assert all(np.abs(frames.astype(int) - made["stereo"]).max() <= 3 for frames in made.values())
 
 
+def test_nothing_comes_once_the_stream_was_left(pipeline, speech, whole):
+    with pipeline.stream(fps=FPS, identity=whole.identity) as stream:
+        frames = stream.feed(speech)
+        assert next(frames).shape == (256, 256, 3)
+    assert list(frames) == []
+    assert stream.frames_made == 1
+
+
+def test_frames_that_nobody_asked_for_come_with_the_next(pipeline, speech, whole):
+    with pipeline.stream(fps=FPS, identity=whole.identity) as stream:
+        stream.feed(speech[:8000])
+        next(stream.feed(speech[8000:12_000]))
+        frames = [*stream.feed(speech[12_000:]), *stream.finish()]
+    assert len(frames) == len(whole.frames) - 1
+
+
 def test_mistakes_are_named(pipeline, speech):
     with pytest.raises(OptionError, match="look_ahead"):
         pipeline.stream(look_ahead=0.1)
-    with pytest.raises(OptionError, match="settle"):
-        pipeline.stream(settle=-1)
+    for settle in (-1, 0, 0.29, 31, float("nan"), "3"):
+        with pytest.raises(OptionError, match="settle"):
+            pipeline.stream(settle=settle)
     with pytest.raises(OptionError, match="output_type"):
         pipeline.stream(output_type="pil")
     with pytest.raises(OptionError, match="no option 'sed'"):
@@ -136,6 +153,15 @@ def test_a_video_never_overwrites_its_own_sound(pipeline, whole, tmp_path, make_
     with pytest.raises(VideoError, match="Choose another name"):
         pipeline.write_mp4(path, path, identity=whole.identity)
     assert path.read_bytes() == before
+
+
+def test_a_video_in_memory(pipeline, speech, whole, tmp_path, media):
+    target = io.BytesIO()
+    pipeline.write_mp4(speech, target, identity=whole.identity, fps=FPS)
+    (tmp_path / "a.mp4").write_bytes(target.getvalue())
+    shown = media.frames(tmp_path / "a.mp4")
+    assert shown.shape == whole.frames.shape
+    assert np.abs(shown.astype(int) - whole.frames).mean() < 3
 
 
 def test_standard_output_gets_a_video_that_plays_from_its_beginning(pipeline, speech, whole, tmp_path, media):
