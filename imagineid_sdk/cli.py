@@ -199,6 +199,10 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
     checked = GenerateOptions(**wanted)
+    if getattr(options, "motion", None) is not None:
+        from imagineid_sdk.face.animation.live_link import load_motion
+
+        load_motion(options.motion, fallback=checked.fps)
     if options.run is generate:
         checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
     if options.run is export:

@@ -128,6 +128,7 @@ class TalkingFace:
             self._undrawn.clear()
             self._begun = True
             if self._options.output_type == "none":
+                yield np.empty((len(motion), 0, 0, 3), np.uint8)
                 return
             yield from renderer.frames(motion)
 
