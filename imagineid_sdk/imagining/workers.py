@@ -59,9 +59,9 @@ class Workers:
         return self if fit else Workers(count)
 
     def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-        """``do`` done on every item, in order, on as many at a time as there are lanes.
+        """``do`` done on every item, in order, on as many at a time as there are threads.
 
-        Items are taken in the caller's thread while the lanes work, one more than there are lanes at most.
+        Items are taken in the caller's thread while the threads work, one more than there are threads at most.
         """
         items = iter(items)
         first = list(islice(items, 2))
@@ -93,15 +93,15 @@ def _without_gradients(do: Callable[[Item], Made], item: Item) -> Made:
         return do(item)
 
 
-def _share_threads(pool: ThreadPoolExecutor, lanes: int) -> None:
-    """Tell every lane how many threads it may use, and leave the setting of everybody else as it was."""
-    threads, together = torch.get_num_threads(), Barrier(lanes)
+def _share_threads(pool: ThreadPoolExecutor, workers: int) -> None:
+    """Tell every worker how many threads it may use, and leave the setting of everybody else as it was."""
+    threads, together = torch.get_num_threads(), Barrier(workers)
 
     def share() -> None:
-        together.wait()  # no lane takes the place of another
+        together.wait()  # no worker takes the place of another
         torch.get_num_threads()  # a new thread takes over the common setting when it first asks, so it has to ask now
-        torch.set_num_threads(max(1, threads // lanes))
+        torch.set_num_threads(max(1, threads // workers))
 
-    for told in [pool.submit(share) for _ in range(lanes)]:
+    for told in [pool.submit(share) for _ in range(workers)]:
         told.result()
     torch.set_num_threads(threads)  # threads that are born later begin with what was set last

@@ -74,7 +74,7 @@ class GeometryRenderer:
             return self._draw_one(np.ascontiguousarray(vertices[frame]), np.ascontiguousarray(screen[frame]), reference)
 
         threads = torch.get_num_threads()
-        if threads == 1:  # one of several lanes: the others draw beside this one
+        if threads == 1:  # one of several workers: the others draw beside this one
             drawn = [one(frame) for frame in range(len(vertices))]
         else:
             with ThreadPoolExecutor(threads) as pool:
