@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagineid_sdk import resolver
 from imagineid_sdk.audio import AudioClip, AudioSource, load_audio
+from imagineid_sdk.audio.arrays import is_array
 from imagineid_sdk.audio.sources import checked_path
 from imagineid_sdk.errors import AudioError, OptionError
 from imagineid_sdk.listening.listener import joined_profile
@@ -67,7 +68,8 @@ def talk_of_each(
         AudioError: names the clip.
         OptionError: no clips, or one clip instead of several.
     """
-    if isinstance(clips, (str, bytes, os.PathLike)) or not isinstance(clips, Iterable):
+    one = isinstance(clips, (str, bytes, os.PathLike, dict)) or hasattr(clips, "read") or is_array(clips)
+    if one or not isinstance(clips, Iterable):
         raise OptionError(f"clips={type(clips).__name__} is one clip. Give a list, or call pipe(clip).")
     count = len(clips) if isinstance(clips, Sequence) else None
     if count == 0:

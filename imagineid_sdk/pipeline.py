@@ -26,7 +26,7 @@ from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
-from imagineid_sdk.many import load_clips, talk, talk_of_each
+from imagineid_sdk.many import load_clips, talk_of_each
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
@@ -174,23 +174,19 @@ class ImagineIDPipeline(DiffusionPipeline):
             GenerationCancelled: the callback returned False.
         """
         factors, settings = self._read(options)
-        many = isinstance(audio, list) and content is None
         clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
-        outputs = []
-        for clip, seed in zip(clips, factors.seeds(len(clips), settings.seed), strict=True):
-            output = talk(self, clip, settings.with_seed(seed), factors, callback)
-            outputs.append(output if return_dict else output.to_tuple())
-        return outputs if many else outputs[0]
+        outputs = [
+            one if return_dict else one.to_tuple() for one in talk_of_each(self, clips, settings, factors, callback)
+        ]
+        return outputs if isinstance(audio, list) and content is None else outputs[0]
 
     def map(
         self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
     ) -> Iterator[ImagineIDOutput]:
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
 
-        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip.
-        """
-        factors, settings = self._read({**options})
-        return talk_of_each(self, clips, settings, factors, callback)
+        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
+        return talk_of_each(self, clips, *reversed(self._read({**options})), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]
@@ -213,7 +209,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         self, audio: AudioSource | AudioStream, target: PathOrFile, *, callback: Callback | None = None,
         **options: Unpack[StreamKwargs],
     ) -> Identity:  # fmt: skip
-        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through.
+        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
+        returns the person.
 
         Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual mood,
         loudness and pitch are those of the last minute.
@@ -223,8 +220,6 @@ class ImagineIDPipeline(DiffusionPipeline):
                 ``sys.stdout.buffer`` or ``io.BytesIO``, which gets fragmented mp4 while it is made.
             callback: called as ``callback(frames_done, frames_known)``.
             **options: as in a call.
-
-        Returns the person.
         """
         factors, settings = self._read({**options}, streamed=True)
         settings.for_file(target)

@@ -138,7 +138,8 @@ def test_the_clip_that_fails_is_named_before_work_begins(pipeline, make_voice, t
     for several in (lambda: pipeline.map([good, missing]), lambda: pipeline([make_voice(0.2), missing])):
         with pytest.raises(AudioNotFoundError, match=r"Clip 2 of 2 \('.*missing.wav'\)"):
             several()
-    with pytest.raises(OptionError, match="is one clip"):
-        pipeline.map("speech.wav")
+    for single in ("speech.wav", make_voice(0.2), {"array": make_voice(0.2), "sampling_rate": 16_000}):
+        with pytest.raises(OptionError, match="is one clip"):
+            pipeline.map(single)
     with pytest.raises(OptionError, match="No clips"):
         pipeline.map([])

@@ -31,7 +31,8 @@ def contact_sheet(images: Sequence[np.ndarray], lines: Sequence[Sequence[str]]) 
 
     height, width = images[0].shape[:2]
     letter, gap = max(SMALLEST_LETTER, round(width * LETTER)), max(4, round(width * GAP))
-    columns = math.ceil(math.sqrt(len(images)))
+    square = math.ceil(math.sqrt(len(images)))
+    columns = min((square, square + 1), key=lambda number: -len(images) % number)  # the fuller rows
     rows = math.ceil(len(images) / columns)
     line = round(letter * 1.35)
     cell = height + max(map(len, lines), default=0) * line + 2 * gap
