@@ -59,7 +59,7 @@ def talk(
 
 
 def talk_of_each(
-    pipe: ImagineIDPipeline, clips: Iterable[AudioSource], settings: GenerateOptions, factors: Factors,
+    pipe: ImagineIDPipeline, clips: Iterable[AudioSource], factors: Factors, settings: GenerateOptions,
     callback: Callback | None,
 ) -> Iterator[ImagineIDOutput]:  # fmt: skip
     """One output for each clip, in order, made when it is asked for. Paths and options are checked at once.

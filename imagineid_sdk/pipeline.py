@@ -175,9 +175,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         factors, settings = self._read(options)
         clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
-        outputs = [
-            one if return_dict else one.to_tuple() for one in talk_of_each(self, clips, settings, factors, callback)
-        ]
+        talks = talk_of_each(self, clips, factors, settings, callback)
+        outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
         return outputs if isinstance(audio, list) and content is None else outputs[0]
 
     def map(
@@ -186,7 +185,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
 
         ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
-        return talk_of_each(self, clips, *reversed(self._read({**options})), callback)
+        return talk_of_each(self, clips, *self._read({**options}), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]

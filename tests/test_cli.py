@@ -152,9 +152,62 @@ def test_generate_writes_the_video_and_the_person(loaded, voice, tmp_path, capsy
     text = media.describe(tmp_path / "talk.mp4")
     assert "ynthetic" in text and "Audio: aac" in text
 
-    options = ["--identity", person, "--fps", 10, "--steps", 2, "--emotion", "happy", "--background", "white"]
+    options = ["--identity", person, "--fps", 10, "--steps", 2, "--background", "#20c040"]
     assert run("generate", voice, "-o", tmp_path / "again.mp4", *options) == 0
-    assert len(media.frames(tmp_path / "again.mp4")) == 4
+    frames = media.frames(tmp_path / "again.mp4")
+    assert len(frames) == 4 and np.abs(frames[:, :8, :8].astype(int) - [0x20, 0xC0, 0x40]).max() < 12
+
+
+def test_generate_hands_on_what_was_asked_for(monkeypatch, voice, tmp_path):
+    given = {}
+
+    class Pipeline:
+        def write_mp4(self, sound, target, **options):
+            given.update(options)
+            return None
+
+    monkeypatch.setattr(cli, "load_pipeline", lambda model: Pipeline())
+    options = ["--emotion", "happy", "--emotion-intensity", 0.5, "--head-motion", 0, "--blink", 2, "--gaze", 0.5]
+    options += [
+        "--beard",
+        "stubble",
+        "--clothes",
+        "suit",
+        "--clothes-color",
+        "blue",
+        "--glasses",
+        "round",
+        "--skin",
+        "dark",
+    ]
+    options += ["--attributes", "neutral", "--portrait-steps", 3, "--adapters", "semantic,spatial"]
+    options += ["--identity-from", voice, "--emotion-from", voice]
+    assert run("generate", voice, "-o", tmp_path / "a.mp4", *options) == 0
+    assert given == {
+        "emotion": "happy", "emotion_intensity": 0.5, "head_motion": 0.0, "blink": 2.0, "gaze": 0.5, "beard": "stubble",
+        "clothes": "suit", "clothes_color": "blue", "glasses": "round", "skin": "dark", "attributes": "neutral",
+        "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice,
+        "emotion_from": voice,
+    }  # fmt: skip
+
+
+def test_every_option_of_a_call_can_be_given():
+    from imagineid_sdk.options import GenerateOptions
+
+    parser = cli.build_parser()
+    passed_on = parser.parse_args(["generate", "a.wav", "-o", "a.mp4"]).passed_on
+    assert set(passed_on) == set(GenerateOptions.model_fields) - {"output_type", "sampling_rate"}
+
+
+def test_a_missing_encoder_costs_no_wait(no_model, voice, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nowhere"))
+    assert run("generate", voice, "-o", tmp_path / "a.mp4") == 2
+    assert "ffmpeg" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_printed(capsys):
+    cli.show(os.fsdecode(b"caf\xe9.mp4"))
+    assert capsys.readouterr().out == "caf\\xe9.mp4\n"
 
 
 def test_export_writes_what_other_programs_read(loaded, voice, tmp_path, capsys, media):
@@ -193,8 +246,9 @@ def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
     assert "png, rgb24" in media.describe(tmp_path / "faces.png")
 
 
-def test_ctrl_c_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path):
-    soundfile.write(tmp_path / "minute.wav", make_voice(60.0), 16_000)
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path, sent, status):
+    soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
     command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
     command += ["-o", str(tmp_path / "talk.mp4")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
@@ -202,8 +256,9 @@ def test_ctrl_c_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_pa
         while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)  # until it is at work: the unfinished video lies beside the sound
         time.sleep(1)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, sent)
         _, message = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
+    assert process.returncode == status
+    if sent == signal.SIGINT:
+        assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
     assert os.listdir(tmp_path) == ["minute.wav"]

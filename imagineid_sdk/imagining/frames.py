@@ -27,9 +27,9 @@ class Scene:
     Attributes:
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
         semantics: words, pseudo-words and style.
-        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from: what it decides stays decided.
-        shared: the part of the first denoising step that is the same for all frames; None where there is none.
-        warp: the texture of the portrait; None without the blending adapter.
+        noise: ``(1, latent_channels, 16, 16)``; every frame is denoised from the same.
+        shared: the part of the first denoising step that all frames share; None for a denoiser that has none.
+        warp: the portrait's features; None without the blending adapter.
     """
 
     latents: torch.Tensor
@@ -65,7 +65,9 @@ def imagine_frames(
         # Under autocast the networks' first layers would convert them, each for itself.
         maps = maps.to(torch.bfloat16 if networks.autocasts else networks.dtype)
         spatial = networks.spatial(maps, motion, scene.semantics.style)
-        blend, lay = (None, None) if scene.warp is None else scene.warp.warp_to(maps, geometry.flow.to(networks.device))
+        blend, decoder_blend = None, None
+        if scene.warp is not None:
+            blend, decoder_blend = scene.warp.warp_to(maps, geometry.flow.to(networks.device))
         residuals = add_residuals(spatial, blend.residuals if blend else None)
         tokens = scene.semantics.tokens.expand(frames, -1, -1)
 
@@ -75,5 +77,5 @@ def imagine_frames(
             return clean_estimate(noisy, time, scene.shared.velocity(residuals), blend)
 
         latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
-        pictures = networks.autoencoder.decode(latents.to(networks.dtype), lay)
+        pictures = networks.autoencoder.decode(latents.to(networks.dtype), decoder_blend)
     return pictures.float(), latents.float()

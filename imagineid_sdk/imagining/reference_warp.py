@@ -1,8 +1,8 @@
-"""The reference's texture as the frames of a video borrow it: what `BlendingAdapter` computes, at a lower price.
+"""Features of the portrait, warped to each frame: what `BlendingAdapter` computes, at a lower cost.
 
-Two things make it cheaper. What is done to the reference point by point is done once, before it is warped. And the warp
-fetches whole pixels: a pixel's channels lie side by side in a table, four of its rows and their weights make a new
-pixel, and the result lies in memory as convolutions like it.
+Pointwise layers commute with the warp, so they run once, on the portrait. The warp reads whole pixels from a table with
+one row for each pixel: four rows and their bilinear weights give a new pixel, and the result is channels-last, which
+convolutions are fastest with.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from imagineid_sdk.imagining.autoencoder import Blend
 
 
 class ReferenceWarp:
-    """One reference, ready to be warped to any frame."""
+    """The portrait's features, ready to be warped to any frame."""
 
     def __init__(self, adapter: BlendingAdapter, reference: Reference) -> None:
         self._adapter = adapter
         self._latents, self._coarse = as_table(reference.latents), reference.latents.shape[-1]
         self._blends = [cast(MaskedBlend, blend) for blend in adapter.blends]
         prepared = [blend.before_warp(part) for blend, part in zip(self._blends, reference.features, strict=True)]
-        # At 1/8 of the picture the latents' side needs the features as they are.
+        # At 1/8 of the picture the blending of latents needs the raw features as well.
         prepared[0] = torch.cat([prepared[0], reference.features[0].to(prepared[0].dtype)], dim=1)
         self._raw = reference.features[0].shape[1]
         self._tables = [as_table(features) for features in prepared]
         self._sizes = [features.shape[-1] for features in prepared]
 
     def warp_to(self, maps: torch.Tensor, flow: torch.Tensor) -> tuple[LatentBlend, Blend]:
-        """What ``latent_blend`` and ``decoder_blend`` of the adapter return; ``maps`` and ``flow`` as there."""
+        """Results of the adapter's ``latent_blend`` and ``decoder_blend``; ``maps`` and ``flow`` as there."""
         latents = fetch(self._latents, corners(flow, self._coarse), self._coarse)
         first = fetch(self._tables[0], corners(flow, self._sizes[0]), self._sizes[0])
         prepared, features = first[:, : -self._raw], first[:, -self._raw :]
 
-        def lay(level: int, hidden: torch.Tensor) -> torch.Tensor:
+        def blend(level: int, hidden: torch.Tensor) -> torch.Tensor:
             if level == 0:
                 return hidden
             size = hidden.shape[-1]
@@ -44,7 +44,7 @@ class ReferenceWarp:
             seen = F.avg_pool2d(maps[:, -2:], maps.shape[-1] // size) if size < maps.shape[-1] else maps[:, -2:]
             return self._blends[level - 1].after_warp(hidden, warped.to(hidden.dtype), seen.to(hidden.dtype))
 
-        return self._adapter.blend_latents(latents, features, maps), lay
+        return self._adapter.blend_latents(latents, features, maps), blend
 
 
 def as_table(features: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,7 @@
-"""Batches side by side: two small networks on a core each are faster than one after the other on two cores, because a
-layer of a few hundred pixels has too little work to share."""
+"""Threads that run batches in parallel.
+
+A layer of a few hundred pixels has too little work for several cores. So each core runs a batch of its own.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ def count_workers() -> int:
 
 
 class Workers:
-    """``count`` threads that work side by side, each with its share of torch's; they end with this object.
+    """``count`` threads, each with its share of torch's own threads; they end with this object.
 
-    Whoever makes many videos keeps one of these for all: memory that a thread once used stays with it.
+    Keep one for many videos: a thread never gives back the memory that it once used.
     """
 
     def __init__(self, count: int) -> None:
@@ -45,8 +47,10 @@ class Workers:
         self.__init__(**state)  # type: ignore[misc]
 
     def in_this_process(self) -> Workers:
-        """These, or in the child of a fork new ones, with one thread: those of OpenMP exist in the parent alone, and a
-        layer would wait for them for ever."""
+        """Self, or in the child of a fork a single new worker.
+
+        OpenMP's threads exist in the parent alone, and a layer would wait for them for ever.
+        """
         if self._process == os.getpid():
             return self
         logger.warning("The pipeline was loaded before a fork and runs on one thread. Load it in each process.")
@@ -54,7 +58,7 @@ class Workers:
         return Workers(1)
 
     def sized(self, count: int) -> Workers:
-        """These, if they are ``count`` and torch's number of threads is what it was; else new ones."""
+        """Self, if ``count`` and torch's number of threads are what they were; else new workers."""
         fit = (self.count, self._threads) == (count, torch.get_num_threads())
         return self if fit else Workers(count)
 

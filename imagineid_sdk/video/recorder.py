@@ -44,6 +44,9 @@ LIVE_MP4 = [
 FRAMES_WAITING = 16
 """Frames that wait for the encoder at most, while the next ones are made."""
 
+SECOND_PIPE = os.name != "nt"
+"""Whether a program can inherit a second pipe beside its standard input."""
+
 PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 
@@ -292,7 +295,7 @@ class _SoundInput:
         self._server: socket.socket | None = None
         self._reading: int | None = None
         self._over = threading.Event()
-        if os.name == "nt":
+        if not SECOND_PIPE:
             self._server = socket.create_server(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
             self.descriptors: tuple[int, ...] = ()

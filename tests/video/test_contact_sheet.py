@@ -8,7 +8,7 @@ import pytest
 from imagineid_sdk.video.contact_sheet import contact_sheet
 
 
-@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (5, 3, 2), (8, 4, 2), (9, 3, 3), (10, 5, 2)])
+@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (5, 3, 2), (8, 4, 2), (9, 3, 3), (10, 5, 2)])
 def test_every_face_is_there_once(count, columns, rows):
     images = [np.full((64, 64, 3), 10 + index, np.uint8) for index in range(count)]
     sheet = contact_sheet(images, [()] * count)
