@@ -183,7 +183,6 @@ class ImagineIDPipeline(DiffusionPipeline):
         self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
     ) -> Iterator[ImagineIDOutput]:
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
-
         ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
         return talk_of_each(self, clips, *self._read({**options}), callback)
 
