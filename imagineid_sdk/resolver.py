@@ -152,7 +152,7 @@ def with_motion(factors: Factors, settings: GenerateOptions) -> tuple[Factors, G
             f"motion={type(motion).__name__} is no motion. Give out.motion, FaceMotion.load(path), or the path of a "
             "file that motion.save() wrote."
         )
-    motion.check()
+    motion = motion.checked()
     if "fps" not in settings.model_fields_set:
         settings = settings.model_copy(update={"fps": motion.fps})
     return replace(factors, motion=motion.at_rate(settings.fps)), settings

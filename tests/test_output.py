@@ -96,6 +96,10 @@ def test_a_motion_that_can_not_be_shown_is_refused_before_any_work(pipeline, sou
     wild = FaceMotion(25, talk.motion.blendshapes + 2, talk.motion.head_pose)
     with pytest.raises(OptionError, match="Give 0 to 1"):
         pipeline(sound, motion=wild)
+    with pytest.raises(OptionError, match="expected"):
+        pipeline(sound, motion=FaceMotion(25, talk.motion.blendshapes[:, :51], talk.motion.head_pose))
+    with pytest.raises(OptionError, match="90 degrees"):
+        pipeline(sound, motion=FaceMotion(25, talk.motion.blendshapes, talk.motion.head_pose + np.nan))
 
 
 def test_the_imagined_head_is_one_call_away(talk, tmp_path):

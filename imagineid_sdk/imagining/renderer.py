@@ -75,8 +75,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
         """Write the head in motion as ``.glb``; see `ImagineIDOutput.save_mesh`."""
         check_output_path(path, ".glb")
-        motion.check()
-        return save_glb(path, self.mesh(), motion, provenance(self.identity))
+        return save_glb(path, self.mesh(), motion.checked(), provenance(self.identity))
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""

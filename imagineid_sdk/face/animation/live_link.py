@@ -98,9 +98,7 @@ def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback
     blendshapes = np.zeros((len(rows), len(ARKIT_BLENDSHAPES)), np.float32)
     blendshapes[:, ORDER] = values[:, :52]
     head_pose = np.round(np.degrees(values[:, 52:]) * HEAD_SIGNS, 6).astype(np.float32)
-    motion = FaceMotion(float(fps), blendshapes, head_pose + np.float32(0))  # + 0: no negative zeros
-    motion.check(label)
-    return motion
+    return FaceMotion(float(fps), blendshapes, head_pose + np.float32(0)).checked(label)  # + 0: no negative zeros
 
 
 def check_suffix(path: str | os.PathLike[str]) -> str:

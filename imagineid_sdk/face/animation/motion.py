@@ -29,6 +29,9 @@ from imagineid_sdk.listening.prosodic_events import SLOT, ProsodicEvents, find_p
 
 REACTION = 2.0  # seconds beyond the frames up to which reactions to the voice are decided, where it is known
 
+MOST_TURNED = 90.0
+"""Degrees that a head turns by at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceMotion:
@@ -74,27 +77,32 @@ class FaceMotion:
 
         return FaceMotion(float(fps), moved(self.blendshapes), moved(self.head_pose))
 
-    def check(self, label: str = "The motion") -> None:
-        """Raises OptionError unless it can be shown."""
-        frames, shape = len(self.blendshapes), np.shape(self.blendshapes)
-        if not frames or shape != (frames, len(ARKIT_BLENDSHAPES)) or np.shape(self.head_pose) != (frames, 3):
+    def checked(self, label: str = "The motion") -> FaceMotion:
+        """The same as float32; raises OptionError if it can't be shown."""
+        try:
+            blendshapes, head_pose = (np.asarray(one, np.float32) for one in (self.blendshapes, self.head_pose))
+        except (TypeError, ValueError) as error:
+            raise OptionError(f"{label} can't be used: {error}. Give arrays of numbers.") from error
+        frames = len(blendshapes) if blendshapes.ndim else 0
+        if not frames or blendshapes.shape != (frames, len(ARKIT_BLENDSHAPES)) or head_pose.shape != (frames, 3):
             raise OptionError(
-                f"{label} can't be used: blendshapes has shape {shape} and head_pose {np.shape(self.head_pose)}; "
+                f"{label} can't be used: blendshapes has shape {blendshapes.shape} and head_pose {head_pose.shape}; "
                 f"expected (frames, {len(ARKIT_BLENDSHAPES)}) and (frames, 3)."
             )
-        if not np.isfinite(self.blendshapes).all() or self.blendshapes.min() < 0 or self.blendshapes.max() > 1:
-            wrong = ~((self.blendshapes >= 0) & (self.blendshapes <= 1))
-            frame, column = (int(first) for first in np.argwhere(wrong)[0])
+        wrong = np.argwhere(~((blendshapes >= 0) & (blendshapes <= 1)))
+        if len(wrong):
+            frame, column = wrong[0].tolist()
             raise OptionError(
-                f"{label} can't be used: {ARKIT_BLENDSHAPES[column]} is {self.blendshapes[frame, column]:g} in frame "
+                f"{label} can't be used: {ARKIT_BLENDSHAPES[column]} is {blendshapes[frame, column]:g} in frame "
                 f"{frame}. Give 0 to 1."
             )
-        if not np.isfinite(self.head_pose).all() or np.abs(self.head_pose).max() > 90:
+        if not (np.abs(head_pose) <= MOST_TURNED).all():
             raise OptionError(
-                f"{label} can't be used: the head turns by more than 90 degrees. The head's angles are "
+                f"{label} can't be used: the head turns by more than {MOST_TURNED:g} degrees. The head's angles are "
                 "degrees in head_pose and radians in files."
             )
         check_number(f"{label}: fps", self.fps, 1, 120)
+        return FaceMotion(float(self.fps), blendshapes, head_pose)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a csv or json file, by the ending, with the columns of the app Live Link Face, at the video's rate;

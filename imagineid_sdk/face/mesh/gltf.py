@@ -7,7 +7,6 @@ them. They are stored sparsely: most of a face does not move when a brow does.
 from __future__ import annotations
 
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -224,10 +223,3 @@ def _strongest(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _bounds(values: np.ndarray) -> dict[str, list[float]]:
     flat = values.reshape(len(values), -1)
     return {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
-
-
-def json_of(content: bytes) -> dict[str, Any]:
-    """The JSON chunk of a ``.glb``."""
-    length = int.from_bytes(content[12:16], "little")
-    document: dict[str, Any] = json.loads(content[20 : 20 + length])
-    return document

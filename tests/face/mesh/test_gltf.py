@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
 
 from imagineid_sdk import FaceMotion
-from imagineid_sdk.errors import VideoError
+from imagineid_sdk.errors import MissingExtraError, VideoError
 from imagineid_sdk.face.animation.motion import Playback
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.clipping import clip
@@ -168,3 +169,10 @@ def test_a_motion_holds_its_last_frame_when_the_sound_goes_on(motion):
     first, rest = playback.advance(None, 3), playback.advance(None, 4)  # type: ignore[arg-type]
     assert np.array_equal(first.blendshapes, motion.blendshapes[:3])
     assert np.array_equal(rest.head_pose, np.repeat(motion.head_pose[3:], 4, axis=0)) and playback.frames_made == 7
+
+
+def test_without_its_library_the_error_names_the_extra(renderer, motion, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygltflib", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'imagineid-sdk\[mesh\]'"):
+        renderer.save_mesh(tmp_path / "talk.glb", motion)
+    assert not any(tmp_path.iterdir())
