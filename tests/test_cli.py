@@ -187,8 +187,8 @@ def test_generate_hands_on_what_was_asked_for(monkeypatch, voice, tmp_path):
     assert given == {
         "emotion": "happy", "emotion_intensity": 0.5, "head_motion": 0.0, "blink": 2.0, "gaze": 0.5, "beard": "stubble",
         "clothes": "suit", "clothes_color": "blue", "glasses": "round", "skin": "dark", "attributes": "neutral",
-        "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice, "motion": None,
-        "emotion_from": voice,
+        "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice,
+        "emotion_from": voice, "motion": None,
     }  # fmt: skip
 
 
