@@ -38,7 +38,7 @@ class FrameNetworks(nn.Module):
     def __init__(self, backend: Any, scene: Any) -> None:
         super().__init__()
         self.backend, self.scene = backend, scene
-        own = backend.networks
+        own = scene.networks
         networks = (own.autoencoder, own.denoiser, own.spatial_adapter, own.blending_adapter)
         self.networks = nn.ModuleList(networks).requires_grad_(False)
 

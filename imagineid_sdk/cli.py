@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Terminated(BaseException):
-    """SIGTERM came: what was begun is cleaned up, as after Ctrl-C."""
+    """SIGTERM came. Unfinished files are removed, as after Ctrl-C."""
 
 
 @contextmanager
@@ -194,7 +194,7 @@ def opened_sound(options: argparse.Namespace, live: bool) -> AbstractContextMana
 
 
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What the user asked for as options of a call; what was not asked for is left to the SDK."""
+    """The options that were given, for a call; the SDK's defaults hold for the others."""
     from imagineid_sdk.options import GenerateOptions
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
@@ -230,7 +230,7 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
 
 
 def describe_recipe(recipe: Recipe) -> list[str]:
-    """A line or two for each role, and what all of it weighs."""
+    """A line or two for each role, and the size of all downloads."""
     lines = [f"{recipe.name}: {recipe.description}", ""]
     for role, source in recipe.roles().items():
         place = f"{source.repo}/{source.subfolder}".rstrip("/")

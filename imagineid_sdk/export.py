@@ -8,11 +8,12 @@ from pathlib import Path
 
 from imagineid_sdk.errors import MissingExtraError, OptionError
 from imagineid_sdk.face.animation.live_link import SUFFIXES as MOTION_SUFFIXES
-from imagineid_sdk.files import check_encoder, check_output_path
+from imagineid_sdk.files import check_output_path
 from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.output import ImagineIDOutput
 from imagineid_sdk.video.formats import FORMATS
 from imagineid_sdk.video.pictures import check_empty_folder, names_folder
+from imagineid_sdk.video.recorder import check_target as check_video_target
 
 MESH_SUFFIX = ".glb"
 
@@ -35,8 +36,7 @@ def check_target(path: str | os.PathLike[str], settings: GenerateOptions) -> Non
         check_output_path(path, suffix)
     elif suffix in FORMATS:
         settings.for_file(path)
-        check_output_path(path, suffix)
-        check_encoder(FORMATS[suffix].encoder, FORMATS[suffix].title)
+        check_video_target(path)
     else:
         kinds = ", ".join((*FORMATS, *MOTION_SUFFIXES, MESH_SUFFIX))
         raise OptionError(f"{os.fspath(path)!r} does not end in {kinds}, and is no folder. Change the name.")

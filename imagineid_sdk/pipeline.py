@@ -1,9 +1,4 @@
-"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin.
-
-pipe = ImagineIDPipeline.from_pretrained()
-out = pipe("speech.wav", seed=7)
-out.save("talk.mp4")
-"""
+"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin."""
 
 from __future__ import annotations
 
@@ -33,7 +28,7 @@ from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
 from imagineid_sdk.streaming import Callback, FaceStream, record
 from imagineid_sdk.video.provenance import provenance
-from imagineid_sdk.video.recorder import PathOrFile
+from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -106,10 +101,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
-
-        Raises AudioError for a sound that can't be used.
-        """
+        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used."""
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 
@@ -219,6 +211,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             callback: called as ``callback(frames_done, frames_known)``.
             **options: as in a call.
         """
+        check_target(target)
         factors, settings = self._read({**options}, streamed=True)
         settings.for_file(target)
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
@@ -234,6 +227,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
+
+    performance = renderer  # its name in 0.1.0
 
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)

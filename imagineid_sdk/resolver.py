@@ -1,4 +1,4 @@
-"""Who is shown: a known person, the speaker of another clip, or whoever is heard; and how that person is rendered."""
+"""Resolves the person of a video: a known one, the speaker of another clip, or one imagined from the voice itself."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class PersonResolver:
-    """Who is shown: somebody who is known already, or whoever a voice is imagined to belong to.
+    """The person of a video: known already, or to be imagined once the voice is known.
 
     Attributes:
         known: the person, if there is one already.
@@ -169,7 +169,7 @@ def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors
 
 
 def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: Factors) -> PersonResolver:
-    """Resolves who is known already; listens to the other clips."""
+    """Makes the resolver of a call; listens to the other clips and renders a known person."""
 
     def listen(audio: AudioSource) -> VoiceProfile:
         # The sampling rate that was given is that of arrays.

@@ -51,7 +51,7 @@ class LoadOptions(HubOptions):
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> LoadOptions:
-        """Take the fields out of ``options``; what is left belongs to components or diffusers.
+        """Take the fields out of ``options``; the others are for components or diffusers.
 
         Raises:
             OptionError: a field can't be used.
@@ -164,7 +164,7 @@ def align(components: Iterable[Any]) -> None:
 
 @contextmanager
 def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
-    """diffusers' errors while the files of a model are read -> errors that say what to do."""
+    """Turn diffusers' errors into typed ones, with the remedy."""
     try:
         yield
     except ImportError as error:

@@ -25,6 +25,7 @@ class Scene:
     """What all frames of one person share.
 
     Attributes:
+        networks: with weights as frames need them.
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
         semantics: words, pseudo-words and style.
         noise: ``(1, latent_channels, 16, 16)``; every frame is denoised from the same.
@@ -32,6 +33,7 @@ class Scene:
         warp: the portrait's features; None without the blending adapter.
     """
 
+    networks: Networks
     latents: torch.Tensor
     semantics: Semantics
     noise: torch.Tensor
@@ -41,17 +43,18 @@ class Scene:
 
 def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor) -> Scene:
     """``latents`` ``(1, 16, 16, 16)`` of the portrait."""
+    networks = networks.for_many_frames()
     noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
     semantics = networks.semantics(identity)
     with networks.autocast():
         reference = decode_reference(networks.autoencoder, networks.cast(latents))
         warp = ReferenceWarp(networks.blending_adapter, reference) if "blending" in networks.adapters else None
         shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
-    return Scene(reference.latents, semantics, noise, shared, warp)
+    return Scene(networks, reference.latents, semantics, noise, shared, warp)
 
 
 def imagine_frames(
-    networks: Networks, scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
+    scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures ``(frames, 4, 256, 256)`` in [-1, 1] and latents ``(frames, 16, 16, 16)``, float32.
 
@@ -59,7 +62,7 @@ def imagine_frames(
         geometry: maps of the frames.
         motion: ``(frames, 55)``, see `motion_vector`.
     """
-    frames = len(motion)
+    networks, frames = scene.networks, len(motion)
     with networks.autocast():
         maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
         # Under autocast the networks' first layers would convert them, each for itself.

@@ -56,8 +56,8 @@ class TinyBackend:
 
     @pinned
     def picture(self, scene: Scene) -> torch.Tensor:
-        with self.networks.autocast():
-            return self.networks.autoencoder.decode(scene.latents).float()
+        with scene.networks.autocast():
+            return scene.networks.autoencoder.decode(scene.latents).float()
 
     def frames(
         self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None
@@ -70,4 +70,4 @@ class TinyBackend:
         self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = video_frames.STEPS
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One batch of `frames`."""
-        return video_frames.imagine_frames(self.networks, scene, drawn, motion, steps)
+        return video_frames.imagine_frames(scene, drawn, motion, steps)

@@ -34,8 +34,10 @@ MAX_WINDOWS = 16
 
 _HEARD = 0.8  # an attribute is heard when its spread is below this share of the prior's
 _LEAST_SPEECH = 0.25  # seconds of speech below which nothing can be said about the speaker
-_QUIET, _LEAST_NOISE = 0.2, 0.3
-"""Certainty of speech below which there is nothing but noise; seconds of it that say what the noise sounds like."""
+_QUIET = 0.2
+"""Voice activity below which a frame counts as noise."""
+_LEAST_NOISE = 0.3
+"""Seconds of noise from which its spectrum is estimated."""
 _AGE_SCALE = 20.0
 
 
@@ -147,7 +149,7 @@ def speech_windows(speech: np.ndarray) -> list[int]:
 
 
 def unheard_identity(embedding_size: int) -> SpeakerIdentity:
-    """What can be said of somebody who does not speak: the priors. The embedding is a fixed unit vector."""
+    """The priors, for a sound without speech. The embedding is a fixed unit vector."""
     embedding = np.full(embedding_size, 1 / math.sqrt(embedding_size), np.float32)
     return SpeakerIdentity(embedding, GENDER_PRIOR, AGE_PRIOR, BUILD_PRIOR)
 

@@ -31,7 +31,7 @@ from imagineid_sdk.listening.stream import FILE, Latency, ListeningStream
 
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """Hears who speaks, what the mouth does and in which mood, with four frozen networks."""
+    """The four frozen networks of listening."""
 
     speech_encoder: SpeechEncoder
     identity_encoder: IdentityEncoder
@@ -55,9 +55,9 @@ class Listener:
 
 
 def joined_profile(segments: Sequence[Segment], who: SpeakerIdentity, duration: float) -> VoiceProfile:
-    """What all segments of a sound say together, and who was heard.
+    """The profile of a sound from all of its segments and its speaker.
 
-    Of several segments each counts for the mood of the whole by how much was said in it.
+    The mood of the whole is the mean over segments, weighted by how much was said in each.
     """
     parts, begin = [], 0
     for segment in segments:

@@ -90,7 +90,7 @@ class ProsodyTrack:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Part of what is heard in a sound, which may go on.
+    """A part of a heard sound, which may go on.
 
     `first`: number of the first entry of its tracks on the tracks of the whole sound. `final`: number up to which
     (not included) they are final; what follows is heard of the look-ahead and may still change. `complete`: whether the

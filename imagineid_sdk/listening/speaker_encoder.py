@@ -1,7 +1,7 @@
-"""What a voice sounds like, whatever it says: the recurrent network of GE2E (Wan et al. 2018), frozen.
+"""Speaker encoder: the recurrent network of GE2E (Wan et al. 2018), frozen; independent of the words.
 
-Why somebody else's network: it has heard thousands of real people, our synthetic ones teach which ways of differing
-count only among themselves. Weights by Resemble AI (Apache-2.0), stored as bytes; see ``weights/tiny/NOTICE.md``.
+It was trained on thousands of real speakers. A network trained on our synthetic speakers alone would learn differences
+that real voices don't have. Weights by Resemble AI (Apache-2.0), stored as bytes; see ``weights/tiny/NOTICE.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listening to a sound whose end nobody knows: the same stages as in `Listener`, a segment at a time.
+"""Streaming listener: identity, content and emotion of a sound that is still coming, a segment at a time.
 
     stream = ListeningStream(listener, LIVE)
     stream.feed(samples)
@@ -7,8 +7,8 @@
     for segment in stream.finish():
         ...
 
-Sound is heard on a fixed grid of segments, so that the size of the pieces in which it arrives changes nothing. Figures
-of the whole clip (who speaks, how loud this voice usually is, the mood) are those of the last minute here.
+Segments lie on a fixed grid, so the size of the chunks changes nothing. Statistics of the clip (speaker, mood, usual
+loudness) are those of the last minute.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ LIVE = Latency(hop=10, ahead=8, context=60)
 """Every 0.2 s, with 0.16 s ahead of it: a moment is certain 0.16 to 0.36 s after it was heard."""
 
 FILE = Latency(hop=4800, ahead=800, context=800)
-"""For sound that is there already: the windows of the speech encoder are those of a clip given whole, and whatever the
-other stages look at is there."""
+"""For sound that is there already: segments are longer than the context of every stage, so windows and results are
+those of a clip given whole."""
 
 
 def live_latency(look_ahead: float) -> Latency:

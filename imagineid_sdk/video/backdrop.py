@@ -1,4 +1,4 @@
-"""What is behind the person. It is laid in after decoding and never generated, so nothing but the matte can move it."""
+"""Backdrops. They are composed behind the person after decoding, so they hold still."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[s
 
 SIZE = 256
 HAZE = 0.1
-"""Share of the matte that counts as nothing, and as everything."""
+"""Matte values within this distance of 0 and 1 are taken as 0 and 1."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
 """Middle and rim of the default backdrop: a soft grey of a photographer's studio."""
 

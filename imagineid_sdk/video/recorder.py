@@ -81,13 +81,12 @@ class Recorder:
         self._metadata = metadata or {}
         if not callable(self._metadata):
             metadata_arguments(self._metadata)
-        if isinstance(target, (str, os.PathLike)):
-            self._format = format_of(target)
-            self._path: Path | None = check_output_path(target, self._format.suffix)
+        checked = check_target(target)
+        self._path = checked if isinstance(checked, Path) else None
+        self._file = None if isinstance(checked, Path) else checked
+        self._format = MP4 if self._path is None else format_of(cast(str, target))
+        if self._path is not None:
             check_not_source(self._path, source)
-        else:
-            self._format, self._path, self._file = MP4, None, check_binary_file(target)
-        check_encoder(self._format.encoder, self._format.title)
         self._closing = ExitStack()
         self._pictures: _Feeder | None = None
         self._size: tuple[int, ...] | None = None
@@ -196,7 +195,7 @@ class Recorder:
             self._sound.given_away()
         if self._path is None:
             pipe = cast(IO[bytes], self._process.stdout)
-            self._pump = threading.Thread(target=_pump, args=(pipe, self._file), daemon=True)
+            self._pump = threading.Thread(target=_pump, args=(pipe, cast(IO[bytes], self._file)), daemon=True)
             self._pump.start()
             self._closing.callback(self._pump.join)
         pictures = _Feeder(lambda: cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
@@ -274,15 +273,24 @@ def check_not_source(target: Path, source: str | None) -> None:
             raise VideoError(f"{str(target)!r} is the file that the sound came from. Choose another name.")
 
 
-def check_binary_file(target: Any) -> IO[bytes]:
-    """An open file that takes bytes, or a typed error before any work is spent on it."""
+def check_target(target: PathOrFile) -> Path | IO[bytes]:
+    """The real path of a video to be written, or an open binary file, which gets an mp4.
+
+    Raises:
+        VideoError: it can't be written.
+        FFmpegError: there is no encoder.
+    """
+    kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+    check_encoder(kind.encoder, kind.title)
+    if isinstance(target, (str, os.PathLike)):
+        return check_output_path(target, kind.suffix)
     if not callable(getattr(target, "write", None)):
         raise VideoError(
             f"{type(target).__name__} is no place for a video. Give a path that ends in .mp4, or an open binary file."
         )
     if hasattr(target, "encoding"):
         raise VideoError("The file object takes text. Open it in binary mode: open(path, 'wb').")
-    return cast(IO[bytes], target)
+    return target
 
 
 # --- pipes ------------------------------------------------------------------------------------------------------------
@@ -329,7 +337,7 @@ class _SoundInput:
 
 
 class _Feeder:
-    """Writes to a pipe from a thread of its own, so that whoever makes the content does not wait for its reader."""
+    """Writes to a pipe from a thread of its own, so that the caller does not wait for the reader."""
 
     def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
         self.broken = False
@@ -343,7 +351,7 @@ class _Feeder:
         self._queue.put(content)
 
     def join(self) -> None:
-        """Returns when the pipe is closed; whoever reads it must have ended, or will read to the end."""
+        """Waits until the pipe is closed. Its reader must have ended, or read to the end."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()

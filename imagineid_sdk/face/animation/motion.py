@@ -1,9 +1,8 @@
-"""How the face moves: lips that say the words, the emotion, blinks, gaze, brows and the head, sampled with a seed.
+"""Face motion: lips, emotion, blinks, gaze, brows and head pose, from a heard voice and a seed.
 
-What the voice says sets the words, the emotion and the moments of stress; what no voice can tell (when to blink, where
-to look, how the head sways) is drawn from human statistics. Every random stream is drawn in the order of time from the
-seed alone and every reaction to the voice looks at its surroundings only, so a longer clip begins with the same motion
-as a shorter one, and an `Animator` can follow a voice whose end nobody knows.
+The voice sets the words, the emotion and the accents. Blinks, gaze and the sway of the head are sampled from human
+statistics. Random numbers are drawn in the order of time, and reactions to the voice depend on its surroundings alone.
+So a longer clip begins with the same motion as a shorter one, and an `Animator` can follow a stream.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ class Playback:
 
 
 def animate(profile: VoiceProfile, *, num_frames: int, **options: Any) -> FaceMotion:
-    """Turns what was heard in a whole clip into motion; the same arguments always give the same motion.
+    """The motion of a whole clip; the same arguments always give the same motion.
 
     Args:
         profile: what listening heard.
@@ -245,7 +244,7 @@ class Animator:
         return joined
 
     def _react(self, stress: ProsodicEvents, earliest: float, end: float) -> None:
-        """Starts what stressed syllables and ends of phrases call for; what is heard late begins late."""
+        """Starts nods and brow rises on accents, and lowers the head at phrase ends; late ones begin late."""
         until = end + REACTION
         for time, strength in stress.accents:
             if self._reacted <= time - SLOT / 2 and time < until:
@@ -275,7 +274,7 @@ def _check(
 
 
 def _emotion_weights(heard: EmotionTrack, emotion: str | None, intensity: float | None) -> np.ndarray:
-    """(T, 8) intensity of each emotion on the track's time, with the caller's wishes in place of what was heard."""
+    """(T, 8) intensity of each emotion on the track's time, with the caller's emotion instead of the heard one."""
     track = heard.track
     if emotion is not None:
         track = np.zeros_like(heard.track)

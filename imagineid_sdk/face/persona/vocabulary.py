@@ -47,9 +47,9 @@ WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
 HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
-"""Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
+"""Slots of the shape of the hair, each a number from -1 to 1 in ``Identity.hair_shape``."""
 SHAVED = ("bald", "buzz cut")
-"""Words for hair that has no height, width or length to tell of."""
+"""Hair without height, width and length."""
 TONE_WIDTH = 0.07
 """Standard deviation of a colour word's Gaussian, in the space of RGB from 0 to 1."""
 
