@@ -3,6 +3,7 @@
     imagineid generate AUDIO -o TALK.mp4    a face imagined from the voice says the words
     recorder | imagineid generate - -o - | player          the same while somebody speaks
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
+    imagineid export AUDIO -o TALK.webm -o TALK.csv -o TALK.glb    the same as other files: video, motion, mesh
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
@@ -23,8 +23,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
-SHEET_BACKGROUND = 255
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,15 +78,17 @@ def terminated_like_interrupted() -> Iterator[None]:
 def generate(options: argparse.Namespace) -> None:
     from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.files import check_encoder, check_output_path
+    from imagineid_sdk.video.formats import MP4, format_of
 
     to_pipe = options.output == "-"
+    kind = MP4 if to_pipe else format_of(options.output)
     if not to_pipe:
-        check_output_path(options.output, ".mp4")
+        check_output_path(options.output, kind.suffix)
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
-    check_encoder()
+    check_encoder(kind.encoder, kind.title)
     identity = None if options.identity is None else Identity.load(options.identity)
     factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
     # The sound is looked at first: to check the options takes imports of seconds.
@@ -97,11 +96,27 @@ def generate(options: argparse.Namespace) -> None:
         wanted = checked_options(options)
         pipeline = load_pipeline(options.model)
         target = sys.stdout.buffer if to_pipe else options.output
-        person = pipeline.write_mp4(sound, target, identity=identity, **factors, **wanted)
+        person = pipeline.write_mp4(sound, target, identity=identity, motion=options.motion, **factors, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(str(person.save(options.save_identity)))
     show(*written)  # standard output may be the video
+
+
+def export(options: argparse.Namespace) -> None:
+    from imagineid_sdk.face.persona.identity import Identity
+
+    audio = open_audio_argument(options.audio)
+    identity = None if options.identity is None else Identity.load(options.identity)
+    factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
+    wanted = checked_options(options)
+    from imagineid_sdk.export import needs_frames, save_as  # as heavy as the model, and not needed to refuse a mistake
+
+    form = "uint8" if any(map(needs_frames, options.output)) else "none"
+    pipeline = load_pipeline(options.model)
+    out: Any = pipeline(audio, identity=identity, motion=options.motion, output_type=form, **factors, **wanted)
+    for path in options.output:
+        show(str(save_as(out, path)))
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -112,13 +127,14 @@ def listen(options: argparse.Namespace) -> None:
 
 def faces(options: argparse.Namespace) -> None:
     from imagineid_sdk.files import check_output_path
+    from imagineid_sdk.video.contact_sheet import captions, contact_sheet
     from imagineid_sdk.video.picture import write_png
 
     check_output_path(options.output, ".png")
     audio = open_audio_argument(options.audio)
     wanted = checked_options(options)
     candidates = load_pipeline(options.model).imagine(audio, num_faces=options.number, seed=options.seed, **wanted)
-    sheet = contact_sheet([candidate.image for candidate in candidates])
+    sheet = contact_sheet([candidate.image for candidate in candidates], captions(candidates))
     description = f"Synthetic faces imagined from a voice; seed={options.seed}"
     write_png(options.output, sheet, {"Description": description, "Software": f"imagineid-sdk {version()}"})
     show(options.output)
@@ -183,21 +199,18 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
     checked = GenerateOptions(**wanted)
+    if getattr(options, "motion", None) is not None:
+        from imagineid_sdk.face.animation.live_link import load_motion
+
+        load_motion(options.motion, fallback=checked.fps)
     if options.run is generate:
-        checked.for_mp4()
+        checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
+    if options.run is export:
+        from imagineid_sdk.export import check_target
+
+        for path in options.output:
+            check_target(path, checked)
     return wanted
-
-
-def contact_sheet(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size, uint8 (height, width, 3), side by side in rows of about as many as there are rows."""
-    columns = math.ceil(math.sqrt(len(images)))
-    height, width, channels = images[0].shape
-    rows = math.ceil(len(images) / columns)
-    sheet = np.full((rows * height, columns * width, channels), SHEET_BACKGROUND, dtype=np.uint8)
-    for index, image in enumerate(images):
-        top, left = index // columns * height, index % columns * width
-        sheet[top : top + height, left : left + width] = image
-    return sheet
 
 
 def describe_voice(summary: dict[str, Any]) -> list[str]:
@@ -248,6 +261,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_generate(commands)
+    add_export(commands)
     add_listen(commands)
     add_faces(commands)
     add_info(commands)
@@ -257,8 +271,28 @@ def build_parser() -> argparse.ArgumentParser:
 def add_generate(commands: Any) -> None:
     parser = add_command(commands, "generate", generate, "make a video of an imagined person who says what is heard")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.mp4", help="the video to write; - is standard output"
+        "-o", "--output", required=True, metavar="OUT.mp4",
+        help="the video to write, or .mov, .webm, .gif; - is standard output",
+    )  # fmt: skip
+    parser.add_argument(
+        "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
     )
+    parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
+    add_video_options(parser)
+
+
+def add_export(commands: Any) -> None:
+    summary = "make the video, motion or mesh of an imagined person as other programs read them"
+    parser = add_command(commands, "export", export, summary)
+    parser.add_argument(
+        "-o", "--output", required=True, action="append", metavar="FILE",
+        help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
+    )  # fmt: skip
+    add_video_options(parser)
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Options about the person and the performance, which every command that makes one has."""
     passed_on = [
         parser.add_argument("--seed", type=int, metavar="N", help="the same seed imagines the same person"),
         parser.add_argument("--fps", type=float, metavar="F", help="frames per second"),
@@ -276,11 +310,8 @@ def add_generate(commands: Any) -> None:
     ]
     parser.add_argument("--identity-from", metavar="AUDIO", help="another clip, whose speaker is shown")
     parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose mood is shown")
-    parser.add_argument(
-        "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
-    )
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
-    parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
+    parser.add_argument("--motion", metavar="FILE", help="a motion saved earlier (.csv, .json), instead of the voice's")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
 
 

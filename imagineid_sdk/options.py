@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -12,9 +13,10 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.persona.overrides import Overrides
 from imagineid_sdk.listening.profile import EMOTIONS
 from imagineid_sdk.video.backdrop import Backdrop, Background
+from imagineid_sdk.video.formats import MP4, format_of
 
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
-OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent"]
+OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
 
 
@@ -123,7 +125,8 @@ class GenerateOptions(PortraitOptions):
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
-            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``.
+            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
+            "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.
         sampling_rate: of audio given as an array, Hz.
     """
 
@@ -160,10 +163,14 @@ class GenerateOptions(PortraitOptions):
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         return self
 
-    def for_mp4(self) -> GenerateOptions:
-        """The same; raises OptionError if these frames don't go into an mp4."""
-        if self.backdrop.picture is None:
-            raise OptionError("background='transparent' can't be used: an mp4 has no transparency. Give a colour.")
+    def for_file(self, target: Any) -> GenerateOptions:
+        """The same; raises OptionError if these frames don't go into a video file of the target's ending.
+
+        An open file gets an mp4.
+        """
+        kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+        if self.backdrop.picture is None and kind.clear is None:
+            raise OptionError(f"background='transparent' can't be used. {kind.no_transparency()}")
         return self
 
 

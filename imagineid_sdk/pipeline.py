@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, overload
 
 import diffusers
@@ -17,14 +18,16 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
 from imagineid_sdk.hub.loading import LoadOptions, align, load_components, typed_load_errors
 from imagineid_sdk.imagining.workers import Workers
-from imagineid_sdk.listening.listener import Listener, joined_profile
+from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
+from imagineid_sdk.many import load_clips, talk_of_each
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
-from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provenance
+from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
-from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
+from imagineid_sdk.streaming import Callback, FaceStream, record
+from imagineid_sdk.video.provenance import provenance
 from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
@@ -164,20 +167,17 @@ class ImagineIDPipeline(DiffusionPipeline):
             GenerationCancelled: the callback returned False.
         """
         factors, settings = self._read(options)
-        many = isinstance(audio, list) and content is None
-        clips = [load_audio(one, settings.sampling_rate) for one in resolver.spoken(audio, content)]
-        outputs = []
-        for clip, seed in zip(clips, factors.seeds(len(clips), settings.seed), strict=True):
-            person = resolver.make_resolver(self, settings.with_seed(seed), factors)
-            face = TalkingFace(person, self._listener().open(FILE), settings, settle=3.0, keep=True)
-            total = max(1, round(clip.duration * settings.fps))
-            with self.progress_bar(total=total) as bar:
-                batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
-                frames = collect(batches, total, settings.output_type)
-            profile = joined_profile(face.segments, person.speaker or face.listening.who, clip.duration)
-            output = ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip)
-            outputs.append(output if return_dict else output.to_tuple())
-        return outputs if many else outputs[0]
+        clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
+        talks = talk_of_each(self, clips, factors, settings, callback)
+        outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
+        return outputs if isinstance(audio, list) and content is None else outputs[0]
+
+    def map(
+        self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
+    ) -> Iterator[ImagineIDOutput]:
+        """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
+        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
+        return talk_of_each(self, clips, *self._read({**options}), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]
@@ -200,22 +200,21 @@ class ImagineIDPipeline(DiffusionPipeline):
         self, audio: AudioSource | AudioStream, target: PathOrFile, *, callback: Callback | None = None,
         **options: Unpack[StreamKwargs],
     ) -> Identity:  # fmt: skip
-        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through.
+        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
+        returns the person.
 
         Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual mood,
         loudness and pitch are those of the last minute.
 
         Args:
-            target: path of an mp4, or an open binary file such as ``sys.stdout.buffer`` or ``io.BytesIO``, which gets
-                fragmented mp4 while it is made.
+            target: path of an mp4, or another video that ``out.save`` knows; or an open binary file such as
+                ``sys.stdout.buffer`` or ``io.BytesIO``, which gets fragmented mp4 while it is made.
             callback: called as ``callback(frames_done, frames_known)``.
             **options: as in a call.
-
-        Returns the person.
         """
         check_target(target)
         factors, settings = self._read({**options}, streamed=True)
-        settings.for_mp4()
+        settings.for_file(target)
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
             settings = settings.model_copy(update={"sampling_rate": sound.rate})
             listening = self._listener().open(LIVE if sound.live else FILE)
@@ -239,7 +238,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """The options of a call, told apart and checked."""
         self.workers = self.workers.in_this_process()
         factors = Factors.take(options)
-        settings = resolver.checked(GenerateOptions(**options), self, factors)
+        factors, settings = resolver.with_motion(factors, resolver.checked(GenerateOptions(**options), self, factors))
         return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
 

@@ -22,7 +22,7 @@ from imagineid_sdk.audio.decoding import AudioStream, pcm_from_bytes
 from imagineid_sdk.audio.mixing import Levels
 from imagineid_sdk.audio.resampling import SAMPLE_RATE, Resampler
 from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, check_number
-from imagineid_sdk.face.animation.motion import Animator, FaceMotion
+from imagineid_sdk.face.animation.motion import Animator, FaceMotion, Playback
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import TRACK_RATE, Segment
 from imagineid_sdk.listening.stream import ListeningStream
@@ -61,7 +61,7 @@ class TalkingFace:
         self.segments: list[Segment] = []
         self.motions: list[FaceMotion] = []
         self._person, self._options, self._settle, self._keep = person, options, settle, keep
-        self._animator: Animator | None = None
+        self._animator: Animator | Playback | None = None if person.motion is None else Playback(person.motion)
         self._waiting: list[Segment] = []  # heard before the person was settled
         self._undrawn: list[FaceMotion] = []
         self._begun = False
@@ -127,6 +127,9 @@ class TalkingFace:
             motion = FaceMotion.joined(self._undrawn)
             self._undrawn.clear()
             self._begun = True
+            if self._options.output_type == "none":
+                yield np.empty((len(motion), 0, 0, 3), np.uint8)
+                return
             yield from renderer.frames(motion)
 
 

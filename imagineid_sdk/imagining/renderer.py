@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Generic
 
 import numpy as np
 import torch
 
 from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.mesh.gltf import save_glb
 from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.mesh.textured import HeadMesh, build_head_mesh
 from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.files import check_output_path
 from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.backend import Backend, DrawnT, OnStep, SceneT, ViewT
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.video.backdrop import Backdrop
+from imagineid_sdk.video.provenance import provenance
 
 
 class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
@@ -60,6 +66,16 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
         return self._backdrop.lay_behind(self._backend.picture(self._scene))[0]
+
+    def mesh(self) -> HeadMesh:
+        """The head at rest with its texture and 52 morph targets."""
+        portrait = Backdrop(None).lay_behind(self._backend.picture(self._scene))[0]
+        return build_head_mesh(self._head, self._fitted, portrait, self.identity)
+
+    def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
+        """Write the head in motion as ``.glb``; see `ImagineIDOutput.save_mesh`."""
+        check_output_path(path, ".glb")
+        return save_glb(path, self.mesh(), motion.checked(), provenance(self.identity))
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""

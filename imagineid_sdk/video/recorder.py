@@ -1,4 +1,4 @@
-"""One mp4 recorder: frames and sound in as they come, a file or a pipe out.
+"""One recorder: frames and sound in as they come, a file or a pipe out.
 
 Frames stream through a pipe into the ffmpeg that imageio-ffmpeg ships, so memory does not grow with the length of the
 video. A file is written under a temporary name in its folder and moved over the target in one step: a run that fails or
@@ -25,23 +25,16 @@ from typing_extensions import Self
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError, VideoError, check_number
 from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete
+from imagineid_sdk.video.formats import MP4, format_of
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
-"""Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word."""
+"""Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word. A gif has none."""
 
 MAXIMUM_FPS = 240.0
 
-VIDEO_CODEC = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
-"""Visually lossless from 256x256 up, at a rate that leaves the processor to the networks (benchmarks/speed.py)."""
+FASTSTART = dict.fromkeys(("mp4", "mov"), ("-movflags", "+faststart"))
+"""A file plays before it is fully downloaded; webm does so by itself."""
 
-COLOURS = [
-    "-vf",
-    "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int,"
-    "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709:range=limited",
-]
-"""BT.601, stated in the stream: players that read the tag and those that guess from the small picture agree."""
-
-FILE_MP4 = ["-movflags", "+faststart"]
 LIVE_MP4 = [
     "-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+default_base_moof",
     "-frag_duration", "200000", "-flush_packets", "1",
@@ -51,9 +44,6 @@ LIVE_MP4 = [
 FRAMES_WAITING = 16
 """Frames that wait for the encoder at most, while the next ones are made."""
 
-AUDIO_BITS_PER_SAMPLE = 4
-"""AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
-
 SECOND_PIPE = os.name != "nt"
 """Whether a program can inherit a second pipe beside its standard input."""
 
@@ -61,15 +51,16 @@ PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 
 class Recorder:
-    """Frames and sound into an mp4 (H.264, AAC) as they come, encoded by a program beside this one.
+    """Frames and sound into a video as they come, encoded by a program beside this one.
 
         with Recorder("talk.mp4", fps=25, rate=16_000, channels=1) as recorder:
             recorder.hear(block); recorder.show(frame); ...
             recorder.complete()
 
     Args:
-        target: path of an mp4, complete or not there at all; or an open binary file, such as ``sys.stdout.buffer`` or
-            an ``io.BytesIO``, which gets fragmented mp4 that a player can show while it grows. It is not closed.
+        target: path of a video, complete or not there at all, whose ending says the kind (`formats.FORMATS`); or an
+            open binary file, such as ``sys.stdout.buffer`` or an ``io.BytesIO``, which gets fragmented mp4 that a
+            player can show while it grows. It is not closed.
         fps: frames per second, up to 240; frame k is shown from k / fps on.
         rate, channels: of the sound, in Hz; channels 0 is a silent film.
         source: the file that the sound comes from, which is never overwritten.
@@ -93,6 +84,7 @@ class Recorder:
         checked = check_target(target)
         self._path = checked if isinstance(checked, Path) else None
         self._file = None if isinstance(checked, Path) else checked
+        self._format = MP4 if self._path is None else format_of(cast(str, target))
         if self._path is not None:
             check_not_source(self._path, source)
         self._closing = ExitStack()
@@ -100,7 +92,7 @@ class Recorder:
         self._size: tuple[int, ...] | None = None
         self._pump: threading.Thread | None = None
         self._samples = self.shown = 0
-        self._sound = _SoundInput() if channels else None
+        self._sound = _SoundInput() if channels and self._format.sound else None
         if self._sound is not None:
             self._closing.callback(self._sound.close)
 
@@ -117,13 +109,13 @@ class Recorder:
 
     def hear(self, block: np.ndarray) -> None:
         """The next sound, float32 (samples, channels); may run ahead of the frames as far as it likes."""
-        assert self._sound is not None
         self._samples += len(block)
-        self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
+        if self._sound is not None:
+            self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
 
     def show(self, frames: np.ndarray) -> None:
-        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); waits while the encoder is
-        behind."""
+        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); 4 channels with a matte, if the
+        format has transparency. Waits while the encoder is behind."""
         frames = self._checked(np.asarray(frames))
         if not frames.size:
             return
@@ -147,37 +139,51 @@ class Recorder:
             self._pump.join()
 
     def _checked(self, frames: np.ndarray) -> np.ndarray:
-        if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] != 3:
+        if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] not in (3, 4):
             raise VideoError(
-                f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 RGB of shape "
-                "(height, width, 3); an mp4 has no transparency, so lay RGBA frames over a background first."
+                f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 of shape "
+                "(height, width, 3), or (height, width, 4) with a matte."
             )
+        if frames.shape[-1] == 4 and self._format.clear is None:
+            raise VideoError(f"Frame {self.shown} is transparent. {self._format.no_transparency()}")
         if not len(frames):
             return frames
-        size = frames.shape[-3:-1]
+        size = frames.shape[-3:]
         self._size = self._size or size
         if size != self._size:
             raise VideoError(f"Frame {self.shown} is {size}, the first was {self._size}. All must have one size.")
-        if 0 in size or size[0] % 2 or size[1] % 2:
-            raise VideoError(f"Frames of {size[0]}x{size[1]} can't be encoded: H.264 needs an even height and width.")
+        if 0 in size or self._format.even and (size[0] % 2 or size[1] % 2):
+            raise VideoError(
+                f"Frames of {size[0]}x{size[1]} can't be encoded: {self._format.title} needs an even height and width."
+            )
         return frames
 
     def _begin(self) -> _Feeder:
         """Starts the encoder for frames of the size that was seen."""
         assert self._size is not None
-        height, width = self._size
-        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        height, width, channels = self._size
+        command = [
+            find_ffmpeg(),
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24" if channels == 3 else "rgba",
+        ]
         command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
         if self._sound is not None:
             command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
-            command += ["-map", "0:v", "-map", "1:a", *sound_codec(self._rate, self._channels)]
-        command += [*VIDEO_CODEC, *COLOURS]
+            assert self._format.sound is not None
+            command += ["-map", "0:v", "-map", "1:a", *self._format.sound(self._rate, self._channels)]
+        command += self._format.opaque if channels == 3 else cast(list[str], self._format.clear)
         command += metadata_arguments(self._metadata() if callable(self._metadata) else self._metadata)
         if self._path is None:
             command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
         else:
             partial = self._closing.enter_context(placed_when_complete(self._path))
-            command += [*FILE_MP4, "-f", "mp4", f"file:{partial}"]
+            command += [*FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{partial}"]
         self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=self._log, start_new_session=True,
@@ -215,12 +221,14 @@ def write_mp4(
     path: PathOrFile, frames: Iterable[np.ndarray], *, fps: float, audio: AudioClip | None,
     metadata: Mapping[str, str],
 ) -> Path | None:  # fmt: skip
-    """Encode frames and sound as H.264 and AAC, and put the file in place when it is complete.
+    """Encode frames and sound, as H.264 and AAC or what else the ending says, and put the file in place when it is
+    complete.
 
     Args:
-        path: ends in .mp4; its folder exists. An older file there is replaced at the very end. Or an open binary file.
+        path: ends in one of `formats.FORMATS`; its folder is made. An older file there is replaced at the very end. Or
+            an open binary file, which gets an mp4.
         frames: uint8 RGB, each item one frame (height, width, 3) or a batch (n, height, width, 3); both sides even.
-            They are taken one by one, so a generator may make them as it goes.
+            RGBA where the format has transparency. They are taken one by one, so a generator may make them as it goes.
         fps, metadata: as for `Recorder`.
         audio: its `original` is the sound track, whole, at its own rate and channels; None for a silent film.
 
@@ -257,10 +265,6 @@ def metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
     return [part for key, value in metadata.items() for part in ("-metadata", f"{key}={value}".replace("\0", " "))]
 
 
-def sound_codec(rate: int, channels: int) -> list[str]:
-    return ["-c:a", "aac", "-b:a", str(min(AUDIO_BITS_PER_SAMPLE * rate * channels, 320_000))]
-
-
 def check_not_source(target: Path, source: str | None) -> None:
     if source is None or not target.exists():
         return
@@ -270,15 +274,16 @@ def check_not_source(target: Path, source: str | None) -> None:
 
 
 def check_target(target: PathOrFile) -> Path | IO[bytes]:
-    """The real path of an mp4 to be written, or an open binary file.
+    """The real path of a video to be written, or an open binary file, which gets an mp4.
 
     Raises:
         VideoError: it can't be written.
         FFmpegError: there is no encoder.
     """
-    check_encoder()
+    kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+    check_encoder(kind.encoder, kind.title)
     if isinstance(target, (str, os.PathLike)):
-        return check_output_path(target, ".mp4")
+        return check_output_path(target, kind.suffix)
     if not callable(getattr(target, "write", None)):
         raise VideoError(
             f"{type(target).__name__} is no place for a video. Give a path that ends in .mp4, or an open binary file."

@@ -248,8 +248,15 @@ def test_paths_that_can_not_be_written_are_refused_before_any_frame_is_made(tmp_
         yield
 
     (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "a.txt").touch()
     os.mkfifo(tmp_path / "pipe.mp4")
-    bad = {"face.avi": ".mp4", "face": ".mp4", "folder.mp4": "folder", "no/a.mp4": "does not exist", "pipe.mp4": "pipe"}
+    bad = {
+        "face.avi": ".mp4",
+        "face": ".mp4",
+        "folder.mp4": "folder",
+        "a.txt/a.mp4": "not a folder",
+        "pipe.mp4": "pipe",
+    }
     for name, words in bad.items():
         with pytest.raises(VideoError, match=words):
             write_mp4(tmp_path / name, frames(), fps=25, audio=None, metadata={})

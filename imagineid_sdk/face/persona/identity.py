@@ -135,7 +135,8 @@ class Identity:
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a safetensors file (no pickle) that ``Identity.load`` and ``pipe(identity=...)`` read. Atomic."""
+        """Write a safetensors file (no pickle) that ``Identity.load`` and ``pipe(identity=...)`` read: complete or
+        not at all. The folder is made."""
         from safetensors.numpy import save
 
         path = Path(path)
@@ -146,8 +147,6 @@ class Identity:
             tensors["reference"] = self.reference.astype(np.float16)
         fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference")}
         content = save(tensors, metadata={"format": FORMAT, "identity": json.dumps(fields)})
-        if not path.parent.is_dir():
-            raise IdentityFileError(f"Cannot save the identity to {path}: the folder {path.parent} does not exist.")
         target = Path(os.path.realpath(path))
         with placed_when_complete(target, IdentityFileError) as partial, typed_write_errors(target, IdentityFileError):
             partial.write_bytes(content)
