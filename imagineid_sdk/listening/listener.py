@@ -12,7 +12,7 @@ import numpy as np
 
 from imagineid_sdk.listening import articulation, content
 from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
-from imagineid_sdk.listening.emotion import EmotionEncoder, clip_balance, emotion_inputs, hear_emotion
+from imagineid_sdk.listening.emotion import MOMENTS, STEP, EmotionEncoder, hear_emotion, moments
 from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     HEAD_SHAPE_SIZE,
@@ -55,14 +55,11 @@ class Listener:
         samples = np.ascontiguousarray(clip.samples, dtype=np.float32)
         prosody = analyse_prosody(samples)
         who = hear_identity(self.identity_encoder, samples, prosody)
-        visemes, mouth = self._hear_content(samples, prosody, who.embedding)
-        speech = only_words(prosody.speech, visemes)
-        pitch = np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32)
-        prosody = ProsodyTrack(speech, prosody.loudness, pitch)
+        visemes, mouth, rows = self.hear_content(samples, prosody, who.embedding)
+        prosody = words_alone(prosody, visemes)
         if not speech_windows(prosody.speech):  # it sounded like a voice, but no word was said
             who = unheard_identity(len(who.embedding))
-        inputs = emotion_inputs(prosody, clip_balance(samples, len(mouth)), visemes)
-        mood = hear_emotion(self.emotion_encoder, inputs, who.embedding, prosody.speech)
+        mood = hear_emotion(self.emotion_encoder, rows, who.embedding, len(mouth))
         return VoiceProfile(
             embedding=who.embedding,
             gender=who.gender,
@@ -76,25 +73,29 @@ class Listener:
             duration=float(clip.duration),
         )
 
-    def _hear_content(
+    def hear_content(
         self, samples: np.ndarray, prosody: ProsodyTrack, embedding: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Viseme probabilities (frames, 16) and mouth actions (frames, actions)."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Viseme probabilities (frames, 16), mouth actions (frames, actions), and the sums of the emotion stage."""
         frames = num_features(len(samples))
         visemes = np.empty((frames, len(VISEMES)), np.float32)
         mouth = np.empty((frames, len(MOUTH_ACTIONS)), np.float32)
+        rows = np.empty((-(-frames // STEP), MOMENTS), np.float32)
         usual = usual_loudness(prosody.speech, prosody.loudness)
         margin = content.CONTEXT + articulation.CONTEXT
         for begin in range(0, frames, _BLOCK):
             end = min(begin + _BLOCK, frames)
             first, last = max(0, begin - margin), min(frames, end + margin)
-            features = self.speech_encoder.encode(samples, first, last)
-            heard, raw = hear_visemes(self.content_encoder, features, embedding)
+            features = self.speech_encoder.hear(samples, first, last)
+            heard, raw = hear_visemes(self.content_encoder, features.words, embedding)
             part = slice(first, last)
             moved = articulation.articulate(heard, raw, prosody.speech[part], prosody.loudness[part], usual)
             inside = slice(begin - first, end - first)
             visemes[begin:end], mouth[begin:end] = heard[inside], moved[inside]
-        return visemes, mouth
+            words = words_alone(prosody.part(first, last), heard).part(begin - first, end - first)
+            summed = moments(features.manner[inside].numpy(), words, heard[inside])
+            rows[begin // STEP : begin // STEP + len(summed)] = summed
+        return visemes, mouth, rows
 
 
 def usual_loudness(speech: np.ndarray, loudness: np.ndarray) -> float:
@@ -107,3 +108,9 @@ def only_words(speech: np.ndarray, visemes: np.ndarray) -> np.ndarray:
     """Voice activity (frames,) where the sound stands out AND the words are there: music and knocks are no speech."""
     gate = articulation.speaking_gate(visemes[:, _SILENCE], speech)
     return np.minimum(speech, gate).astype(np.float32)
+
+
+def words_alone(prosody: ProsodyTrack, visemes: np.ndarray) -> ProsodyTrack:
+    """Prosody of the words that were said: no pitch, no voice activity elsewhere."""
+    speech = only_words(prosody.speech, visemes)
+    return ProsodyTrack(speech, prosody.loudness, np.where(speech > 0.25, prosody.pitch, 0).astype(np.float32))

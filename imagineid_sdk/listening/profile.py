@@ -77,6 +77,10 @@ class ProsodyTrack:
     loudness: np.ndarray
     pitch: np.ndarray
 
+    def part(self, first: int, last: int) -> ProsodyTrack:
+        """The track samples from `first` to before `last`."""
+        return ProsodyTrack(self.speech[first:last], self.loudness[first:last], self.pitch[first:last])
+
 
 @dataclass(frozen=True)
 class HeardStretch:

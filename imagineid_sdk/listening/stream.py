@@ -21,7 +21,7 @@ import numpy as np
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening import articulation
 from imagineid_sdk.listening.content import hear_visemes
-from imagineid_sdk.listening.emotion import BALANCE_BANDS, clip_balance, emotion_inputs, hear_emotion
+from imagineid_sdk.listening.emotion import FEATURES, MOMENTS, OPINIONS, STEP, emotion_track, moments, opinions
 from imagineid_sdk.listening.identity import Identity, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.listener import Listener, only_words, usual_loudness
 from imagineid_sdk.listening.profile import (
@@ -98,7 +98,8 @@ class ListeningStream:
         self._measures = {name: _Track(BANDS if name == "bands" else 1) for name in Measures.__dataclass_fields__}
         self._voiced, self._speech = _Track(1), _Track(1)
         self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_ACTIONS))
-        self._mouth, self._balance = _Track(len(MOUTH_ACTIONS)), _Track(BALANCE_BANDS)
+        self._mouth = _Track(len(MOUTH_ACTIONS))
+        self._sums, self._moods = _Track(MOMENTS), _Track(OPINIONS)  # by steps of the emotion stage
 
     def feed(self, samples: np.ndarray) -> None:
         """Takes the next samples: float32 mono, shape (samples,), 16 kHz, range [-1, 1]."""
@@ -131,7 +132,7 @@ class ListeningStream:
         self._hear_content(begin, end)
         if not speech_windows(self._speech.rows(0, end)):  # it may sound like a voice, but no word was said
             self.who = unheard_identity(len(self.who.embedding))
-        mood = self._hear_mood(end)
+        mood = self._hear_mood(begin, end)
         self._settled = settled
         first = max(self._speech.first, begin - _STRETCH_CONTEXT)
         stretch = HeardStretch(
@@ -177,8 +178,8 @@ class ListeningStream:
     def _hear_content(self, begin: int, end: int) -> None:
         first = max(self._first_whole, begin - self.pace.context)
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
-        features = self._listener.speech_encoder.encode(sound)
-        visemes, raw = hear_visemes(self._listener.content_encoder, features, self.who.embedding)
+        features = self._listener.speech_encoder.hear(sound)
+        visemes, raw = hear_visemes(self._listener.content_encoder, features.words, self.who.embedding)
         self._visemes.write(begin, visemes[begin - first :])
         self._raw.write(begin, raw[begin - first :])
         # Joined with what was heard before: the mouth moves on smoothly.
@@ -189,15 +190,16 @@ class ListeningStream:
         moved = articulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
         self._mouth.write(begin, moved[begin - start :])
         self._speech.write(begin, only_words(voiced, visemes)[begin - start :])
-        start = max(self._first_whole, begin - _PITCH_CONTEXT)
-        sound = self._sound.rows(start * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
-        self._balance.write(begin, clip_balance(sound, end - start)[begin - start :])
+        manner = features.manner[begin - first :].numpy()
+        summed = moments(manner, self._prosody(begin, end), self._visemes.rows(begin, end))
+        self._sums.write(begin // STEP, summed)
 
-    def _hear_mood(self, end: int) -> EmotionTrack:
-        first = self._speech.first
-        prosody = self._prosody(first, end)
-        inputs = emotion_inputs(prosody, self._balance.rows(first, end), self._visemes.rows(first, end))
-        return hear_emotion(self._listener.emotion_encoder, inputs, self.who.embedding, prosody.speech)
+    def _hear_mood(self, begin: int, end: int) -> EmotionTrack:
+        """The mood of the last minute; the course of what was settled before stays as it was heard then."""
+        rows, first = self._sums.rows(0, self._sums.end), self._sums.first
+        said = opinions(self._listener.emotion_encoder, rows, self.who.embedding, begin // STEP - first)
+        self._moods.write(begin // STEP, said)
+        return emotion_track(self._moods.rows(0, self._moods.end), rows[:, 2 * FEATURES], end - first * STEP)
 
     def _prosody(self, first: int, end: int) -> ProsodyTrack:
         speech, pitch = self._speech.rows(first, end), self._measures["pitch"].rows(first, end)
@@ -215,9 +217,11 @@ class ListeningStream:
         first = max(0, self._settled - MEMORY) // 10 * 10  # the grid on which background and mood are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
         for track in (
-            *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth, self._balance
+            *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth
         ):  # fmt: skip
             track.forget(first)
+        for track in (self._sums, self._moods):
+            track.forget(first // STEP)
 
 
 class _Track:
