@@ -29,7 +29,7 @@ from benchmarks.leakage import HEARD, listening_leakage
 from benchmarks.speech import RATE, Speech, find_speech, first_takes, read_speech
 from benchmarks.tables import Row, print_table, write
 from examples.training.train_emotion import left_out, load_examples
-from examples.training.voices.acted import BORED, EMOTION_OF_LETTER, SPEAKERS
+from examples.training.voices.acted import EMOTION_OF_LETTER, SPEAKERS
 from examples.training.voices.features import WEIGHTS
 from examples.training.voices.moments import earlier_stages, sums_of
 from imagineid_sdk.listening.emotion import EmotionEncoder, hear_emotion, moments, pooled
@@ -81,7 +81,7 @@ CONDITIONS: dict[str, Callable[[Speech], Speech]] = {
 
 def read_recordings(folder: Path, earlier: Listener, cache: Path | None) -> dict[str, list[Recording]]:
     """All recordings of acted emotions by condition."""
-    clips = [read_speech(path) for path in sorted(folder.glob("*.flac")) if path.stem[5] != BORED]
+    clips = [read_speech(path) for path in sorted(folder.glob("*.flac")) if path.stem[5] in EMOTION_OF_LETTER]
     return {
         name: [_recording(change(clip), name, earlier, cache) for clip in clips] for name, change in CONDITIONS.items()
     }

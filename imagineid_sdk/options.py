@@ -29,8 +29,8 @@ class GenerateOptions(BaseModel):
         reference_steps: denoising steps of the one reference frame; None is 10, at full scale 25.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
             sampled, see `Wishes`.
-        attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
-            none of them: the seed draws them.
+        attributes: "heard" takes sex and age from the voice as far as they can be heard; "neutral" infers neither: the
+            seed draws them.
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
         background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; at

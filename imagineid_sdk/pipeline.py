@@ -35,7 +35,7 @@ from .imagining.imaginer import Imaginer
 from .imagining.lanes import Lanes
 from .listening.content import ContentEncoder
 from .listening.emotion import EmotionEncoder
-from .listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
+from .listening.identity import AGE_PRIOR, GENDER_PRIOR, IdentityEncoder
 from .listening.identity import Identity as VoiceIdentity
 from .listening.listener import Listener
 from .listening.profile import VoiceProfile
@@ -255,8 +255,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         if identity_from is not None:
             who = self.listen(identity_from, sampling_rate=settings.sampling_rate)
             profile = replace(
-                profile, embedding=who.embedding, gender=who.gender, age=who.age, build=who.build,
-                head_shape=who.head_shape, head_shape_spread=who.head_shape_spread,
+                profile, embedding=who.embedding, gender=who.gender, age=who.age,
             )  # fmt: skip
         if emotion_from is not None:
             mood = self.listen(emotion_from, sampling_rate=settings.sampling_rate).emotion
@@ -286,12 +285,11 @@ class ImagineIDPipeline(DiffusionPipeline):
     def _heard_in(self, profile: VoiceProfile | VoiceIdentity, settings: GenerateOptions) -> Heard:
         """What casting needs of a voice, rounded: the last bits depend on where tensors lie in memory."""
         if settings.attributes == "neutral":
-            profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
+            profile = replace(profile, gender=GENDER_PRIOR, age=AGE_PRIOR)
         own_way = self.identity_encoder.own_way(profile.embedding).astype(np.float64)
         return Heard(
             gender=round(profile.gender.value, 3), age=round(profile.age.value, 2),
-            age_spread=round(profile.age.spread, 2), build=round(profile.build.value, 3),
-            build_spread=round(profile.build.spread, 3), voice=np.round(own_way, 4),
+            age_spread=round(profile.age.spread, 2), voice=np.round(own_way, 4),
         )  # fmt: skip
 
     def _imaginer(self, settings: GenerateOptions) -> Imaginer | FullImaginer:

@@ -29,7 +29,7 @@ from imagineid_sdk.listening.emotion import EmotionEncoder, pooled, speech_secon
 from imagineid_sdk.listening.profile import EMOTIONS
 
 _BATCH = 256
-_RIDGE = 1.0  # of the variance of what explains: voices and words of training are few
+_RIDGE = 10.0  # of the variance of what explains: voices and words of training are few
 _PENALTY = 0.02  # on the squared weights of the classifier
 _STEPS = 80  # of L-BFGS
 _ACTED_NEUTRAL, _ACTED_MOOD = 0.6, 0.95  # share of real voices in neutral speech, and in the moods that were acted

@@ -15,7 +15,6 @@ from imagineid_sdk.listening.content import ContentEncoder, hear_visemes
 from imagineid_sdk.listening.emotion import MOMENTS, STEP, EmotionEncoder, hear_emotion, moments
 from imagineid_sdk.listening.identity import IdentityEncoder, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
-    HEAD_SHAPE_SIZE,
     MOUTH_ACTIONS,
     ContentTrack,
     ProsodyTrack,
@@ -64,9 +63,6 @@ class Listener:
             embedding=who.embedding,
             gender=who.gender,
             age=who.age,
-            build=who.build,
-            head_shape=np.zeros(HEAD_SHAPE_SIZE, np.float32),
-            head_shape_spread=np.ones(HEAD_SHAPE_SIZE, np.float32),
             content=ContentTrack(mouth),
             emotion=mood,
             prosody=prosody,

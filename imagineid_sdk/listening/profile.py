@@ -28,9 +28,6 @@ EMOTIONS: tuple[str, ...] = (
     "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contemptuous",
 )  # fmt: skip
 
-HEAD_SHAPE_SIZE = 8
-"""Length of `VoiceProfile.head_shape`."""
-
 
 @dataclass(frozen=True)
 class Attribute:
@@ -104,18 +101,13 @@ class VoiceProfile:
     """Everything that listening heard in one clip.
 
     `embedding`: float32, shape (E,), unit length: near for two clips of one voice. `gender`: 0 male .. 1 female.
-    `age`: years. `build`: 0 slim .. 1 heavy. `head_shape` and `head_shape_spread`: float32 (8,), mean and standard
-    deviation of the leading head-shape coefficients in units of the population's spread. No data set in reach pairs
-    voices with heads, so nothing is claimed: the mean is 0 and the spread 1, i.e. never heard, always sampled.
-    `duration`: seconds.
+    `age`: years. `duration`: seconds. Build and head shape are not among them: no data set in reach pairs voices with
+    bodies, so the seed draws them.
     """
 
     embedding: np.ndarray
     gender: Attribute
     age: Attribute
-    build: Attribute
-    head_shape: np.ndarray
-    head_shape_spread: np.ndarray
     content: ContentTrack
     emotion: EmotionTrack
     prosody: ProsodyTrack
@@ -129,7 +121,6 @@ class VoiceProfile:
             "duration": float(self.duration),
             "gender": _attribute_dict(self.gender),
             "age": _attribute_dict(self.age),
-            "build": _attribute_dict(self.build),
             "emotion": {
                 "label": self.emotion.label,
                 "intensity": round(float(self.emotion.intensity), 4),
