@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.judges import FER_WORD, EmotionJudge
+from benchmarks.leakage import difference
 from benchmarks.measures import Video, between, correlation, embeddings, expression_seen
 from benchmarks.sheets import frames_of, save_sheet
-from benchmarks.leakage import difference
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, write
 from benchmarks.videos import Bench

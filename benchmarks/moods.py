@@ -173,10 +173,8 @@ def identity_rows(recordings: Sequence[Recording]) -> list[Row]:
         same, other = (actor == actor[k]) & (mood != mood[k]), actor != actor[k]
         everyone.append(row[same].max() > row[other].max())
         pairs.append((row[same][:, None] > row[other][None]).mean())
-    return [
-        {"R@1, same actor in another mood against": "all recordings of the others", "value": f"{np.mean(everyone):.2f}"},
-        {"R@1, same actor in another mood against": "one recording of another", "value": f"{np.mean(pairs):.2f}"},
-    ]
+    against = {"all recordings of the others": np.mean(everyone), "one recording of another": np.mean(pairs)}
+    return [{"the same actor in another mood against": who, "R@1": f"{value:.2f}"} for who, value in against.items()]
 
 
 def probe_rows(recordings: Sequence[Recording], stages: dict[str, EmotionEncoder]) -> list[Row]:
@@ -245,17 +243,27 @@ def factor_rows(recordings: Sequence[Recording], profiles: Sequence[VoiceProfile
 # --- in a stream, and its time ----------------------------------------------------------------------------------------
 
 
-def joined(recordings: Sequence[Recording], seconds: float) -> list[tuple[str, Speech]]:
-    """Recordings of one actor in one mood, one after the other, until there is enough: (mood, sound)."""
+STREAM = {
+    "changes": "changes of the label in a clip",
+    "others": "moods in the first 3 s that are neither neutral nor the last",
+    "step": "largest change of what the face is asked for within 0.2 s",
+    "jump": "largest change of the probabilities within 0.2 s",
+    "half": "seconds until half of the last intensity",
+    "same": "last label as that of the whole file",
+}
+
+
+def joined(recordings: Sequence[Recording], seconds: float) -> list[Speech]:
+    """Recordings of one actor in one mood, one after the other, until there is enough."""
     result = []
     for key in sorted({(r.actor, r.emotion) for r in recordings}):
         parts = [r.speech.samples for r in recordings if (r.actor, r.emotion) == key]
         sound = np.concatenate(parts * int(np.ceil(seconds * RATE / sum(map(len, parts)))))[: int(seconds * RATE)]
-        result.append((key[1], Speech(f"{key[0]}_{key[1]}", sound)))
+        result.append(Speech(f"{key[0]}_{key[1]}", sound))
     return result
 
 
-def stream_row(listener: Listener, mood: str, speech: Speech) -> dict[str, float]:
+def stream_row(listener: Listener, speech: Speech) -> dict[str, float]:
     """How the course of the mood comes about while the sound comes in."""
     stream, course, labels, sure = ListeningStream(listener, LIVE), [], [], []
     for start in range(0, len(speech.samples), RATE // 10):
@@ -270,9 +278,8 @@ def stream_row(listener: Listener, mood: str, speech: Speech) -> dict[str, float
     early = labels[: int(3 / 0.2)]
     half = np.flatnonzero(strength >= 0.5 * strength[-TRACK_RATE:].mean())
     return {
-        "mood": EMOTIONS.index(mood),
-        "label changes": float(sum(a != b for a, b in zip(labels, labels[1:], strict=False))),
-        "other moods in 3 s": float(len(set(early) - {"neutral", labels[-1]})),
+        "changes": float(sum(a != b for a, b in zip(labels, labels[1:], strict=False))),
+        "others": float(len(set(early) - {"neutral", labels[-1]})),
         "step": float(np.abs(shown[10:] - shown[:-10]).sum(axis=1).max()),
         "jump": float(np.abs(np.diff(np.stack(sure), axis=0)).sum(axis=1).max() / 2),
         "half": float(half[0] / TRACK_RATE) if len(half) and labels[-1] != "neutral" else np.nan,
@@ -281,24 +288,12 @@ def stream_row(listener: Listener, mood: str, speech: Speech) -> dict[str, float
 
 
 def stream_rows(found: Sequence[dict[str, float]]) -> list[Row]:
-    def mean(name: str) -> float:
-        return float(np.nanmean([one[name] for one in found]))
-
-    def worst(name: str) -> float:
-        return float(np.nanmax([one[name] for one in found]))
-
-    return [
-        {"measure": "changes of the label in a clip", "mean": f"{mean('label changes'):.2f}",
-         "worst": f"{worst('label changes'):.0f}"},
-        {"measure": "moods in the first 3 s that are neither neutral nor the last", "mean":
-         f"{mean('other moods in 3 s'):.2f}", "worst": f"{worst('other moods in 3 s'):.0f}"},
-        {"measure": "largest change of what the face is asked for within 0.2 s", "mean": f"{mean('step'):.2f}",
-         "worst": f"{worst('step'):.2f}"},
-        {"measure": "largest change of the probabilities within 0.2 s", "mean": f"{mean('jump'):.2f}",
-         "worst": f"{worst('jump'):.2f}"},
-        {"measure": "seconds until half of the intensity", "mean": f"{mean('half'):.1f}", "worst": f"{worst('half'):.1f}"},
-        {"measure": "last label as that of the whole file", "mean": f"{mean('same'):.2f}", "worst": "-"},
-    ]  # fmt: skip
+    rows = []
+    for name, title in STREAM.items():
+        values = [one[name] for one in found]
+        worst = "-" if name == "same" else f"{np.nanmax(values):.2f}"
+        rows.append({"measure": title, "mean": f"{np.nanmean(values):.2f}", "worst": worst})
+    return rows
 
 
 def time_rows(listener: Listener) -> list[Row]:
@@ -356,7 +351,7 @@ def main() -> None:
         for actor in SPEAKERS:
             listener = _with(earlier, stages["acted-" + actor])
             some = [r for r in trained_on["as recorded"] if r.actor == actor]
-            found += [stream_row(listener, *one) for one in joined(some, 8.0)]
+            found += [stream_row(listener, speech) for speech in joined(some, 8.0)]
         print_table("In a stream: clips of 8 s of one actor in one mood, that actor left out", stream_rows(found))
     print_table("Identity when only the mood changes", identity_rows(recordings["as recorded"]))
 

@@ -5,7 +5,7 @@
 The corpora need the sums of `voices/moments.py`. What voice and words explain of the statistics of neutral speech is
 found by ridge regression and subtracted. The classifier behind it is linear, as six actors are few: regularised
 multinomial regression, whose optimum is found by L-BFGS. Its calibration is found on actors that it was not trained on:
-one after the other is left out, and sharpness, caution and hesitation are fitted to what the others' stage says of them.
+one after the other is left out, and sharpness, caution and hesitation are fitted to what the stage of the others says.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def train(examples: Examples, seed: int = 0) -> EmotionEncoder:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Unseen:
     """What a stage says of windows of actors that it never heard: logits (n, 8), seconds of speech (n,), mood (n,)."""
 
     logits: torch.Tensor
@@ -266,21 +266,21 @@ class Heard:
     mood: torch.Tensor
 
     @staticmethod
-    def joined(parts: list[Heard]) -> Heard:
-        return Heard(*(torch.cat([getattr(part, name) for part in parts]) for name in Heard.__dataclass_fields__))
+    def joined(parts: list[Unseen]) -> Unseen:
+        return Unseen(*(torch.cat([getattr(part, name) for part in parts]) for name in Unseen.__dataclass_fields__))
 
 
 @torch.no_grad()
-def unseen(encoder: EmotionEncoder, examples: Examples, seed: int = 0) -> Heard:
+def unseen(encoder: EmotionEncoder, examples: Examples, seed: int = 0) -> Unseen:
     """Of recordings that nobody disguised, clean and degraded: whole and, twice, a part."""
     lessons, rng = Lessons(examples), np.random.default_rng(seed)
     numbers = np.arange(len(examples))
     parts = [examples.sums(examples.begin, examples.end), *(lessons.windows(numbers, rng) for _ in range(2))]
     sums, voices = torch.cat(parts), torch.from_numpy(np.tile(examples.embeddings, (3, 1)))
-    return Heard(encoder(sums, voices)[0], speech_seconds(sums), torch.from_numpy(np.tile(examples.mood, 3)))
+    return Unseen(encoder(sums, voices)[0], speech_seconds(sums), torch.from_numpy(np.tile(examples.mood, 3)))
 
 
-def calibrate(encoder: EmotionEncoder, heard: Heard) -> None:
+def calibrate(encoder: EmotionEncoder, heard: Unseen) -> None:
     """Sets sharpness, caution and hesitation so that probabilities are right: least negative log-likelihood, where
     neutral counts a third of all and the acted moods the rest in equal parts."""
     count = torch.bincount(heard.mood, minlength=len(EMOTIONS)).double()
@@ -320,7 +320,7 @@ def recordings_of(examples: Examples, who: str) -> Examples:
 def left_out(examples: Examples) -> Iterator[tuple[str, EmotionEncoder]]:
     """For each actor a calibrated stage to which neither training nor calibration showed anything of them."""
     people = actors(examples)
-    heard: dict[tuple[str, str], Heard] = {}  # (whom it is for, who was left out as well): what is said of the latter
+    heard: dict[tuple[str, str], Unseen] = {}  # (whom it is for, who was left out as well): what is said of the latter
     for place, first in enumerate(people):
         for second in people[place + 1 :]:
             encoder = train(without(examples, first, second))
@@ -328,7 +328,7 @@ def left_out(examples: Examples) -> Iterator[tuple[str, EmotionEncoder]]:
             heard[second, first] = unseen(encoder, recordings_of(examples, first))
     for who in people:
         encoder = train(without(examples, who))
-        calibrate(encoder, Heard.joined([heard[who, other] for other in people if other != who]))
+        calibrate(encoder, Unseen.joined([heard[who, other] for other in people if other != who]))
         yield who, encoder
 
 
@@ -339,11 +339,11 @@ def train_whole(examples: Examples) -> EmotionEncoder:
         heard.append(unseen(train(without(examples, who)), recordings_of(examples, who)))
         _logger.info("%s left out: recall %s", who, recall(heard[-1]))
     encoder = train(examples)
-    calibrate(encoder, Heard.joined(heard))
+    calibrate(encoder, Unseen.joined(heard))
     return encoder
 
 
-def recall(heard: Heard) -> dict[str, float]:
+def recall(heard: Unseen) -> dict[str, float]:
     """Share of each mood that is heard as such, before calibration."""
     right = heard.logits.argmax(dim=1) == heard.mood
     return {

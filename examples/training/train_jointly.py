@@ -5,8 +5,8 @@
     python -m benchmarks.quality --model JOINTLY --speech SPEECH --parts factors
 
 The same networks, corpora and losses; the sum of all losses moves everything, so that words and moods may shape the
-voice's embedding as well, and what the emotion stage takes off for voice and words is learned with the rest. Writes a copy of the shipped model with these three encoders in it. It is
-never shipped.
+voice's embedding as well, and what the emotion stage takes off for voice and words is learned with the rest. Writes a
+copy of the shipped model with these three encoders in it. It is never shipped.
 """
 
 from __future__ import annotations

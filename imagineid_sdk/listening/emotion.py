@@ -52,9 +52,7 @@ class EmotionEncoder(ModelMixin, ConfigMixin):
     """
 
     @register_to_config
-    def __init__(
-        self, embedding_size: int = 64, sharpness: float = 1.0, caution: float = 0.0, hesitation: float = 0.5
-    ):
+    def __init__(self, embedding_size: int = 64, sharpness: float = 1.0, caution: float = 0.0, hesitation: float = 0.5):
         super().__init__()
         self.register_buffer("usual", torch.zeros(STATISTICS))
         self.register_buffer("spread", torch.ones(STATISTICS))

@@ -96,10 +96,7 @@ def make_views(
                 columns[name].append(np.stack(values)[:, None])
         if number % 200 == 0:
             _logger.info("%d of %d", number, len(jobs))
-    wide = {
-        name: np.concatenate(parts, axis=1 if name in _OF_UTTERANCES else 0)
-        for name, parts in columns.items()
-    }
+    wide = {name: np.concatenate(parts, axis=1 if name in _OF_UTTERANCES else 0) for name, parts in columns.items()}
     return Views(picked=picked, edges=np.concatenate([[0], np.cumsum(lengths)]), **wide)
 
 
