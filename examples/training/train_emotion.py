@@ -5,7 +5,7 @@
 The corpora need the sums of `voices/moments.py`. What voice and words explain of the statistics of neutral speech is
 found by ridge regression and subtracted. The classifier behind it is linear, as six actors are few: regularised
 multinomial regression, whose optimum is found by L-BFGS. Its calibration is found on actors that it was not trained on:
-one after the other is left out, and sharpness, caution and hesitation are fitted to what the stage of the others says.
+one after the other is left out, and sharpness and caution are fitted to what the stage of the others says.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from imagineid_sdk.listening.profile import EMOTIONS
 _BATCH = 256
 _RIDGE = 10.0  # of the variance of what explains: voices and words of training are few
 _PENALTY = 0.02  # on the squared weights of the classifier
-_STEPS = 80  # of L-BFGS
-_ACTED_NEUTRAL, _ACTED_MOOD = 0.6, 0.95  # share of real voices in neutral speech, and in the moods that were acted
-_CHANCE = {"neutral": 0.25, "surprised": 0.06, "contemptuous": 0.06}  # the others share what is left
+_STEPS = 40  # of L-BFGS
+_ACTED_NEUTRAL, _ACTED_MOOD = 0.6, 0.9  # share of real voices in neutral speech, and in the moods that were acted
+_CHANCE = {"neutral": 0.18, "surprised": 0.08, "contemptuous": 0.08}  # the others share what is left
 _MIXED = 0.3  # share of examples that lie between a mood and neutral
 _SHORTEST = 8  # steps of a window: 0.8 s
-_NEUTRAL = 1 / 3  # share of neutral speech that calibration expects
+_HESITATION = 0.5  # s: what half a second of speech says counts half. The recordings are too alike in length to fit it
+_NEUTRAL = 1 / 2  # share of neutral speech that calibration expects
 _logger = logging.getLogger(__name__)
 
 
@@ -235,7 +236,7 @@ def train(examples: Examples, seed: int = 0) -> EmotionEncoder:
     encoder = EmotionEncoder(embedding_size=examples.embeddings.shape[1]).requires_grad_(False)
     subtract_known(encoder, examples)
     lessons, everything, voices = Lessons(examples), np.arange(len(examples)), torch.from_numpy(examples.embeddings)
-    parts = [lessons.of(encoder, everything, mixed, rng, voices) for mixed in (0.0, 0.0, _MIXED, 1.0)]
+    parts = [lessons.of(encoder, everything, mixed, rng, voices) for mixed in (0.0, _MIXED, 1.0)]
     lesson = Lesson(*(torch.cat([getattr(part, name) for part in parts]) for name in Lesson.__dataclass_fields__))
     lesson = replace(lesson, weight=lesson.weight / len(parts))
     encoder.head.requires_grad_(True)
@@ -281,8 +282,8 @@ def unseen(encoder: EmotionEncoder, examples: Examples, seed: int = 0) -> Unseen
 
 
 def calibrate(encoder: EmotionEncoder, heard: Unseen) -> None:
-    """Sets sharpness, caution and hesitation so that probabilities are right: least negative log-likelihood, where
-    neutral counts a third of all and the acted moods the rest in equal parts."""
+    """Sets sharpness and caution so that probabilities are right: least negative log-likelihood, where
+    neutral counts half of all and the acted moods the rest in equal parts."""
     count = torch.bincount(heard.mood, minlength=len(EMOTIONS)).double()
     share = torch.where(count > 0, (1 - _NEUTRAL) / (count[1:] > 0).sum(), torch.zeros(()).double())
     share[0] = _NEUTRAL
@@ -290,15 +291,13 @@ def calibrate(encoder: EmotionEncoder, heard: Unseen) -> None:
     logits, seconds = heard.logits.double(), heard.seconds.double()
 
     def loss(values: np.ndarray) -> float:
-        sharpness, hesitation = np.exp(values[0]), np.exp(values[1])
-        scaled = (sharpness * seconds / (seconds + hesitation))[:, None] * logits
-        scaled[:, 0] += values[2]
+        scaled = (np.exp(values[0]) * seconds / (seconds + _HESITATION))[:, None] * logits
+        scaled[:, 0] += values[1]
         return float((weight * F.cross_entropy(scaled, heard.mood, reduction="none")).sum())
 
-    best = minimize(loss, np.array([0.0, -0.7, 0.0]), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5}).x
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5}).x
     encoder.register_to_config(
-        sharpness=round(float(np.exp(best[0])), 3), hesitation=round(float(np.exp(best[1])), 3),
-        caution=round(float(best[2]), 3),
+        sharpness=round(float(np.exp(best[0])), 3), caution=round(float(best[1]), 3), hesitation=_HESITATION,
     )  # fmt: skip
 
 

@@ -30,8 +30,9 @@ _SCALARS = 9
 MOMENTS = 2 * FEATURES + _SCALARS + len(VISEMES)
 """Columns of a row of sums over one step, from which the statistics of any window follow."""
 
-OPINIONS = 2 * (len(EMOTIONS) + 1)
-"""Columns of what is said of a step: logits and strength of the passage around it, then of the moment."""
+OPINIONS = 2 * (len(EMOTIONS) + 1) + 1
+"""Columns of what is said of a step: logits and strength of the passage around it, then of the moment, and how much
+there is said around it, 0..1."""
 
 _MOMENT = 0.8  # s, standard deviation of the window of a moment
 _PASSAGE = (6.0, 4.0)  # s before and after a step that belong to its passage
@@ -39,6 +40,9 @@ _REACH = int(_PASSAGE[0] * STEP_RATE)
 _BLOCK = 600  # steps at once: one minute
 _MOMENT_SHARE = 0.4  # of the course that follows the moment, against the passage
 _SMOOTHING = 0.4  # s, standard deviation of the smoothing of the track
+_FULL_PRESENCE = 0.8  # s of speech in the window of a moment from which a mood is shown in full
+_GROWTH = 1.0  # s of speech after which a mood that comes in has replaced 63 % of what was believed before
+_BELIEF = 3.0  # logit of neutral before anything was heard
 _LEAST_SPEECH = 0.4  # s of speech below which no mood is claimed
 _FARTHEST = 4.0  # deviations from the usual beyond which a statistic says no more
 
@@ -144,22 +148,37 @@ def hear_emotion(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarra
 @torch.no_grad()
 def opinions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, first: int) -> np.ndarray:
     """What is said of each step from `first` on, float32 (steps, OPINIONS), with the sums of the others around."""
-    voice = torch.from_numpy(embedding).to(encoder.device, torch.float32)
+    voice = torch.from_numpy(embedding).to(encoder.device, encoder.dtype)
     result = []
     for begin in range(first, len(rows), _BLOCK):
         end = min(begin + _BLOCK, len(rows))
         left, right = max(0, begin - _REACH), min(len(rows), end + _REACH)
-        around = torch.from_numpy(rows[left:right]).to(voice.device)
+        around = torch.from_numpy(rows[left:right]).to(voice)
         apart = torch.arange(left, right)[None] - torch.arange(begin, end)[:, None]
         inside = (apart >= -_PASSAGE[0] * STEP_RATE) & (apart <= _PASSAGE[1] * STEP_RATE)
         near = torch.exp(-0.5 * (apart / (_MOMENT * STEP_RATE)) ** 2) * (apart.abs() <= 3 * _MOMENT * STEP_RATE)
         said = []
         for window in (inside.float(), near.float()):
-            sums = window.to(voice.device) @ around
-            logits, strength = encoder.float().judge(sums, voice.expand(len(sums), -1))
+            sums = window.to(voice) @ around
+            logits, strength = encoder.judge(sums, voice.expand(len(sums), -1))
             said += [logits, strength[:, None]]
-        result.append(torch.cat(said, dim=1).cpu().numpy())
+        said.append((speech_seconds(sums) / _FULL_PRESENCE).clamp(0, 1)[:, None])
+        result.append(torch.cat(said, dim=1).float().cpu().numpy())
     return np.concatenate(result) if result else np.empty((0, OPINIONS), np.float32)
+
+
+def grown(said: np.ndarray, speech: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """What is believed of each step of a sound that comes in: it moves from what was believed of the step `before`
+    (OPINIONS,), or from neutral, towards what is `said`, the faster the more is spoken."""
+    if before is None:
+        before = np.zeros(OPINIONS, np.float32)
+        before[[0, len(EMOTIONS) + 1]] = _BELIEF
+    result = np.empty_like(said)
+    for step, share in enumerate(1 - np.exp(-speech / (_GROWTH * TRACK_RATE))):
+        before = before + share * (said[step] - before)
+        before[-1] = said[step, -1]
+        result[step] = before
+    return result
 
 
 def emotion_track(said: np.ndarray, speech: np.ndarray, frames: int) -> EmotionTrack:
@@ -167,14 +186,14 @@ def emotion_track(said: np.ndarray, speech: np.ndarray, frames: int) -> EmotionT
     if speech.sum() < _LEAST_SPEECH * TRACK_RATE:
         return no_emotion(frames)
     count = len(EMOTIONS)
-    passage, passage_strength, moment, moment_strength = np.split(said, [count, count + 1, 2 * count + 1], axis=1)
+    edges = [count, count + 1, 2 * count + 1, 2 * count + 2]
+    passage, passage_strength, moment, moment_strength, presence = np.split(said, edges, axis=1)
     weight = speech[:, None] / speech.sum()
     probabilities = _softmax((weight * passage).sum(axis=0))
     intensity = float((weight * passage_strength).sum() * (1 - probabilities[0]))
     over_time = _softmax(_MOMENT_SHARE * moment + (1 - _MOMENT_SHARE) * passage)
     strength = _MOMENT_SHARE * moment_strength + (1 - _MOMENT_SHARE) * passage_strength
-    course = over_time * strength * (1 - over_time[:, :1])
-    track = _to_track(course * np.clip(speech[:, None] / STEP, 0, 1), frames)
+    track = _to_track(over_time * strength * (1 - over_time[:, :1]) * presence, frames)
     label = EMOTIONS[int(probabilities.argmax())]
     return EmotionTrack(label, float(np.clip(intensity, 0, 1)), probabilities.astype(np.float32), track)
 

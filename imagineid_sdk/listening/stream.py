@@ -21,7 +21,7 @@ import numpy as np
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening import articulation
 from imagineid_sdk.listening.content import hear_visemes
-from imagineid_sdk.listening.emotion import FEATURES, MOMENTS, OPINIONS, STEP, emotion_track, moments, opinions
+from imagineid_sdk.listening.emotion import FEATURES, MOMENTS, OPINIONS, STEP, emotion_track, grown, moments, opinions
 from imagineid_sdk.listening.identity import Identity, hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.listener import Listener, only_words, usual_loudness
 from imagineid_sdk.listening.profile import (
@@ -197,9 +197,13 @@ class ListeningStream:
     def _hear_mood(self, begin: int, end: int) -> EmotionTrack:
         """The mood of the last minute; the course of what was settled before stays as it was heard then."""
         rows, first = self._sums.rows(0, self._sums.end), self._sums.first
-        said = opinions(self._listener.emotion_encoder, rows, self.who.embedding, begin // STEP - first)
-        self._moods.write(begin // STEP, said)
-        return emotion_track(self._moods.rows(0, self._moods.end), rows[:, 2 * FEATURES], end - first * STEP)
+        speech, here = rows[:, 2 * FEATURES], begin // STEP
+        said = opinions(self._listener.emotion_encoder, rows, self.who.embedding, here - first)
+        if self.pace != FILE:
+            before = self._moods.rows(here - 1, here)[0] if here > first else None
+            said = grown(said, speech[here - first :], before)
+        self._moods.write(here, said)
+        return emotion_track(self._moods.rows(0, self._moods.end), speech, end - first * STEP)
 
     def _prosody(self, first: int, end: int) -> ProsodyTrack:
         speech, pitch = self._speech.rows(first, end), self._measures["pitch"].rows(first, end)

@@ -77,11 +77,12 @@ def sums_of(listener: Listener, samples: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def make_sums(utterances: list[np.ndarray], copies: int, listener: Listener, rng: np.random.Generator) -> Sums:
-    """`copies` of every utterance, the first of them clean."""
+    """`copies` of every utterance, the first of them clean and every third over a telephone."""
     parts: list[tuple[np.ndarray, ...]] = []
     for number, samples in enumerate(utterances):
         for copy in range(copies):
-            sound = augment.degrade(samples, rng, strength=1.2) if copy else samples
+            sound = augment.telephone(samples, rng) if copy % 3 == 2 else samples
+            sound = augment.degrade(sound, rng, strength=1.2) if copy else samples
             parts.append((np.array(number), np.array(copy), *sums_of(listener, sound)))
         if number % 100 == 0:
             _logger.info("%d of %d", number, len(utterances))
