@@ -11,6 +11,7 @@ judged with the shipped stage.
 --speech: real speech of many microphones (`benchmarks/real_speech.py`), nearly all of it calm; none was trained on.
 --jointly: folder of the jointly trained baseline (`examples/training/train_jointly.py`), for the leakage tables.
 --cache: folder that keeps what the frozen encoders say of the recordings.
+--parts: some of the tables only.
 """
 
 from __future__ import annotations
@@ -321,6 +322,81 @@ def time_rows(listener: Listener) -> list[Row]:
 # --- everything -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What the parts work with. recordings: by condition; stages: by actor, none of which was trained on that actor;
+    listeners: of the shipped stage and, where there is one, of the jointly trained one."""
+
+    recordings: dict[str, list[Recording]]
+    stages: dict[str, EmotionEncoder]
+    listeners: dict[str, Listener]
+    calm: list[Speech]
+
+    @property
+    def plain(self) -> list[Recording]:
+        return self.recordings["as recorded"]
+
+    @property
+    def shipped(self) -> Listener:
+        return next(iter(self.listeners.values()))
+
+
+def judge_answers(bench: Bench) -> None:
+    """How often right, strangers to everything first."""
+    for title, trained in (("Actors that nothing was trained on", False), ("One actor left out at a time", True)):
+        some = {
+            name: [r for r in all_of if (r.actor in SPEAKERS) == trained and r.actor in bench.stages]
+            for name, all_of in bench.recordings.items()
+        }
+        if some["as recorded"]:
+            print_answers(title, some, bench.stages)
+
+
+def judge_streams(bench: Bench) -> None:
+    """Two moods of each actor."""
+    found = []
+    for actor, stage in bench.stages.items():
+        listener = _with(bench.shipped, stage)
+        clips = joined([r for r in bench.plain if r.actor == actor and r.emotion in ("sad", "angry")], 6.0)
+        found += [stream_row(listener, speech) for speech in clips]
+    if found:
+        note = "Clips of 6 s, sad and angry, each heard by a stage that was trained without the actor."
+        print_table("In a stream", stream_rows(found), note)
+
+
+def judge_identity(bench: Bench) -> None:
+    print_table("Identity when only the mood changes", identity_rows(bench.plain))
+
+
+def judge_leakage(bench: Bench) -> None:
+    """This stage, and the one that was trained jointly with the others."""
+    stages = {name: listener.emotion_encoder for name, listener in bench.listeners.items()}
+    print_table("What a linear probe tells from the stage", probe_rows(bench.plain, stages))
+    for name, listener in bench.listeners.items():
+        profiles = [listener.listen(r.speech.clip) for r in bench.plain]
+        print_table(f"Leakage on acted speech, {name}", factor_rows(bench.plain, profiles))
+    takes = {clip.voice: clip for clip in bench.calm if clip.name.endswith("_b")}
+    clips = [clip.first(6.0) for clip in first_takes(bench.calm, 8)]
+    for name, listener in bench.listeners.items():
+        if clips:
+            print_table(f"Leakage in listening, {name}", listening_leakage(listener.listen, clips, takes))
+
+
+def judge_calm(bench: Bench) -> None:
+    if bench.calm:
+        print_table("Calm speech of other people and microphones", calm_rows(bench.shipped, bench.calm))
+
+
+def judge_time(bench: Bench) -> None:
+    print_table("Time", time_rows(bench.shipped))
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "answers": judge_answers, "streams": judge_streams, "identity": judge_identity, "leakage": judge_leakage,
+    "calm": judge_calm, "time": judge_time,
+}  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emodb", type=Path, required=True)
@@ -329,56 +405,31 @@ def main() -> None:
     parser.add_argument("--jointly", type=Path)
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     options = parser.parse_args()
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
     earlier = earlier_stages(options.weights)
     recordings = read_recordings(options.emodb, earlier, options.cache)
-    shipped = EmotionEncoder.from_pretrained(options.weights / "emotion_encoder", torch_dtype=torch.float32)
-    unseen = {name: [r for r in some if r.actor not in SPEAKERS] for name, some in recordings.items()}
-    trained_on = {name: [r for r in some if r.actor in SPEAKERS] for name, some in recordings.items()}
-
-    stages = {"acted-" + actor: shipped for actor in {r.actor for r in unseen["as recorded"]}}
-    if unseen["as recorded"]:
-        print_answers("Actors that nothing was trained on, shipped stage", unseen, stages)
-    if options.corpora:
-        stages |= dict(left_out(load_examples(options.corpora)))
-        print_answers("One actor left out at a time", trained_on, stages)
-
-    judged = [r for r in recordings["as recorded"] if "acted-" + r.actor in stages]
-    if options.corpora:
-        found = []
-        for actor in SPEAKERS:
-            listener = _with(earlier, stages["acted-" + actor])
-            some = [r for r in trained_on["as recorded"] if r.actor == actor]
-            found += [stream_row(listener, speech) for speech in joined(some, 8.0)]
-        print_table("In a stream: clips of 8 s of one actor in one mood, that actor left out", stream_rows(found))
-    print_table("Identity when only the mood changes", identity_rows(recordings["as recorded"]))
-
+    shipped = _stage(options.weights)
+    stages = {r.actor: shipped for r in recordings["as recorded"] if r.actor not in SPEAKERS}
+    if options.corpora and {"answers", "streams"} & set(options.parts):
+        stages |= {who.removeprefix("acted-"): stage for who, stage in left_out(load_examples(options.corpora))}
     listeners = {"this stage": _with(earlier, shipped)}
     if options.jointly:
-        other = earlier_stages(options.jointly)
-        stage = EmotionEncoder.from_pretrained(options.jointly / "emotion_encoder", torch_dtype=torch.float32)
-        listeners["trained jointly"] = _with(other, stage)
-    print_table("What a linear probe tells from the stage", probe_rows(
-        recordings["as recorded"], {name: listener.emotion_encoder for name, listener in listeners.items()}
-    ))  # fmt: skip
-    for name, listener in listeners.items():
-        profiles = [listener.listen(r.speech.clip) for r in recordings["as recorded"]]
-        print_table(f"Leakage on acted speech, {name}", factor_rows(recordings["as recorded"], profiles))
-    if options.speech:
-        sentences, _ = find_speech(options.speech)
-        takes = {clip.voice: clip for clip in sentences if clip.name.endswith("_b")}
-        print_table("Calm speech of other people and microphones", calm_rows(listeners["this stage"], sentences))
-        for name, listener in listeners.items():
-            clips = [clip.first(6.0) for clip in first_takes(sentences, 8)]
-            print_table(f"Leakage in listening, {name}", listening_leakage(listener.listen, clips, takes))
-    print_table("Time", time_rows(listeners["this stage"]))
-    print(f"{len(judged)} recordings judged.")
+        listeners["trained jointly"] = _with(earlier_stages(options.jointly), _stage(options.jointly))
+    calm = find_speech(options.speech)[0] if options.speech else []
+    bench = Bench(recordings, stages, listeners, calm)
+    for name in options.parts:
+        PARTS[name](bench)
+
+
+def _stage(folder: Path) -> EmotionEncoder:
+    return EmotionEncoder.from_pretrained(folder / "emotion_encoder", torch_dtype=torch.float32)
 
 
 def print_answers(title: str, recordings: dict[str, list[Recording]], stages: dict[str, EmotionEncoder]) -> None:
-    answers = {name: [(r, r.heard(stages["acted-" + r.actor])) for r in some] for name, some in recordings.items()}
+    answers = {name: [(r, r.heard(stages[r.actor])) for r in some] for name, some in recordings.items()}
     print_table(f"{title}: confusion", confusion_rows(answers["as recorded"]))
     print_table(f"{title}: by actor", actor_rows(answers["as recorded"]))
     print_table(f"{title}: conditions", condition_rows(answers))

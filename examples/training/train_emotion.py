@@ -45,8 +45,8 @@ _logger = logging.getLogger(__name__)
 class Examples:
     """Copies of utterances. `totals`: running sums of the rows of all, float64 (N + 1, MOMENTS); `begin` and `end` of
     each in them, (n,); `mood`: number in EMOTIONS; `strength`: 0..1; `actor`: whose voice; `acted`: by a real person;
-    `undisguised`: as it was recorded, clean or degraded; `clean`: not degraded; `embeddings`: (n, E) of the identity
-    stage, which saw `voices` (n, 256) and `pitch_statistics` (n, 8)."""
+    `undisguised`: as it was recorded, clean or degraded; `embeddings`: (n, E) of the identity stage,
+    which saw `voices` (n, 256) and `pitch_statistics` (n, 8)."""
 
     totals: np.ndarray
     begin: np.ndarray
@@ -56,7 +56,6 @@ class Examples:
     actor: np.ndarray
     acted: np.ndarray
     undisguised: np.ndarray
-    clean: np.ndarray
     embeddings: np.ndarray
     voices: np.ndarray
     pitch_statistics: np.ndarray
@@ -94,7 +93,6 @@ def load_examples(folders: list[Path], held_out: bool = False) -> Examples:
         columns["acted"].append(acted)
         itself = [entry["speaker"].split("-")[2:3] == ["0"] for entry in entries]
         columns["undisguised"].append(np.array(itself) & acted)
-        columns["clean"].append(sums.copies == 0)
         for name in ("embeddings", "voices", "pitch_statistics"):
             columns[name].append(getattr(sums, name))
         kept_out = np.array([entry["held_out"] for entry in entries])

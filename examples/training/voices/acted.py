@@ -44,12 +44,15 @@ def speaker_of(name: str) -> str:
 
 
 def utterances(folder: Path, disguises: int, rng: np.random.Generator) -> Iterator[corpus.Utterance]:
-    """Every recording itself, its disguises and, of neutral ones, the moods that nobody acted."""
+    """Every recording itself, its disguises and, of neutral ones, the moods that nobody acted; without disguises the
+    recordings alone."""
     for path in recordings(folder):
         emotion = EMOTION_OF_LETTER[path.stem[5]]
         samples = load_audio(path).samples
         strength = 0.0 if emotion == "neutral" else ACTED_STRENGTH
         yield _utterance(samples, path.stem, 0, emotion, strength)
+        if not disguises:
+            continue
         analysis = world.analyse(samples, corpus.RATE)
         for number in range(1, 1 + disguises):
             changed = world.apply(analysis, disguise(rng), rng)

@@ -1,6 +1,7 @@
 """What the emotion stage is trained on: the sums of every utterance of a corpus, clean and degraded.
 
-    python -m examples.training.voices.moments corpus/acted --copies 6
+    python -m examples.training.voices.moments corpus/acted --copies 5
+    python -m examples.training.voices.moments corpus/telephone --copies 3 --telephone
     python -m examples.training.voices.moments corpus/espeak corpus/recorded --share 0.5
 
 adds `moments_*.npy` to each corpus: all that comes before the emotion stage, with the frozen encoders, of the utterance
@@ -76,12 +77,14 @@ def sums_of(listener: Listener, samples: np.ndarray) -> tuple[np.ndarray, np.nda
     return rows, who.embedding, voice, pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen])
 
 
-def make_sums(utterances: list[np.ndarray], copies: int, listener: Listener, rng: np.random.Generator) -> Sums:
-    """`copies` of every utterance, the first of them clean and every third over a telephone."""
+def make_sums(
+    utterances: list[np.ndarray], copies: int, listener: Listener, rng: np.random.Generator, telephone: bool = False
+) -> Sums:
+    """`copies` of every utterance, the first of them clean; or all of them over telephones."""
     parts: list[tuple[np.ndarray, ...]] = []
     for number, samples in enumerate(utterances):
         for copy in range(copies):
-            sound = augment.telephone(samples, rng) if copy % 3 == 2 else samples
+            sound = augment.telephone(samples, rng) if telephone else samples
             sound = augment.degrade(sound, rng, strength=1.2) if copy else samples
             parts.append((np.array(number), np.array(copy), *sums_of(listener, sound)))
         if number % 100 == 0:
@@ -100,6 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--telephone", action="store_true", help="every copy goes over a telephone first")
     parser.add_argument("--share", type=float, default=1.0, help="of the utterances to take, drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -112,7 +116,7 @@ def main() -> None:
         samples = [utterances[i].samples for i in picked]
         if options.copies == 1:  # the only copy is as sound comes in
             samples = [augment.degrade(sound, rng, strength=0.7) for sound in samples]
-        sums = make_sums(samples, options.copies, listener, rng)
+        sums = make_sums(samples, options.copies, listener, rng, options.telephone)
         for name, value in vars(sums).items():
             np.save(folder / f"moments_{name}.npy", picked[value] if name == "picked" else value)
         _logger.info("%s: %d rows", folder, len(sums.rows))
