@@ -129,7 +129,12 @@ class ImagineIDPipeline(DiffusionPipeline):
     # --- the public calls ---------------------------------------------------------------------------------------------
 
     def listen(self, audio: Any, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length."""
+        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
+
+        Sex, age and mood come with how sure they are; ``heard`` is False where the voice said too little. Moods were
+        learned from six actors who speak German (EmoDB) and from synthetic voices, identity and words from synthetic
+        voices behind frozen networks that have heard real people; MODEL_CARD.md says on whom each was judged.
+        """
         clip = audio if isinstance(audio, AudioClip) else load_audio(audio, sampling_rate)
         with torch.no_grad():
             return self._listener().listen(clip)

@@ -4,6 +4,10 @@ The stage reads the speech encoder's features from half-way up, pooled over time
 speech of a window, with figures of pitch, loudness and rate. What the frozen earlier stages explain of these figures,
 by the speaker's embedding and by the visemes that were said, is subtracted first. What is left to explain is the mood.
 
+It was trained on six actors (EmoDB, German, CC0) in neutral speech, joy, sadness, anger, fear and disgust, and on
+synthetic voices, from which alone surprise and contempt come. It was judged on actors that were left out
+(`benchmarks/moods.py`); MODEL_CARD.md has the figures.
+
 A window of little speech says little: its logits are scaled by n / (n + hesitation), n in seconds of speech, and a
 constant favours neutral. So a mood grows with the evidence, and what is unclear is called neutral.
 """

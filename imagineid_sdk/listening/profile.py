@@ -53,6 +53,9 @@ class ContentTrack:
 class EmotionTrack:
     """How it was said.
 
+    Learned from six actors and synthetic voices; surprise and contempt from synthetic ones alone. What is unclear is
+    called neutral: the probabilities are calibrated on actors that the stage did not know.
+
     `label` is the strongest class of EMOTIONS, `intensity` its strength in [0, 1], `probabilities` (8,) float32 sums
     to 1, `track` (frames, 8) float32 holds the probabilities over time multiplied by the intensity, smooth.
     """
