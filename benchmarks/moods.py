@@ -375,6 +375,12 @@ def judge_leakage(bench: Bench) -> None:
     for name, listener in bench.listeners.items():
         profiles = [listener.listen(r.speech.clip) for r in bench.plain]
         print_table(f"Leakage on acted speech, {name}", factor_rows(bench.plain, profiles))
+        if listener is bench.shipped and all(r.actor in bench.stages for r in bench.plain):
+            fair = [
+                replace(profile, emotion=r.heard(bench.stages[r.actor]))
+                for r, profile in zip(bench.plain, profiles, strict=True)
+            ]
+            print_table("The same, each actor heard by a stage without them", factor_rows(bench.plain, fair))
     takes = {clip.voice: clip for clip in bench.calm if clip.name.endswith("_b")}
     clips = [clip.first(6.0) for clip in first_takes(bench.calm, 8)]
     for name, listener in bench.listeners.items():
@@ -413,7 +419,7 @@ def main() -> None:
     recordings = read_recordings(options.emodb, earlier, options.cache)
     shipped = _stage(options.weights)
     stages = {r.actor: shipped for r in recordings["as recorded"] if r.actor not in SPEAKERS}
-    if options.corpora and {"answers", "streams"} & set(options.parts):
+    if options.corpora and {"answers", "streams", "leakage"} & set(options.parts):
         stages |= {who.removeprefix("acted-"): stage for who, stage in left_out(load_examples(options.corpora))}
     listeners = {"this stage": _with(earlier, shipped)}
     if options.jointly:
