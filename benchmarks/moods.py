@@ -178,22 +178,23 @@ def identity_rows(recordings: Sequence[Recording]) -> list[Row]:
     return [{"the same actor in another mood against": who, "R@1": f"{value:.2f}"} for who, value in against.items()]
 
 
-def probe_rows(recordings: Sequence[Recording], stages: dict[str, EmotionEncoder]) -> list[Row]:
+def probe_rows(heard: dict[str, tuple[EmotionEncoder, list[Recording]]]) -> list[Row]:
     """How well ridge regression tells actor, sentence and mood from what each stage passes on.
 
     Actors are told across sentences, sentences and moods across actors.
     """
-    sums = torch.from_numpy(np.stack([r.rows.sum(axis=0) for r in recordings]))
-    voices = torch.from_numpy(np.stack([r.embedding for r in recordings]))
-    actor, sentence, mood = (
-        np.array([getattr(r, name) for r in recordings]) for name in ("actor", "sentence", "emotion")
-    )
-    seen: dict[str, np.ndarray] = {"statistics, nothing subtracted": pooled(sums)[0].numpy()}
-    for name, stage in stages.items():
+    seen: dict[str, np.ndarray] = {}
+    for name, (stage, recordings) in heard.items():
+        sums = torch.from_numpy(np.stack([r.rows.sum(axis=0) for r in recordings]))
+        voices = torch.from_numpy(np.stack([r.embedding for r in recordings]))
+        seen.setdefault("statistics, nothing subtracted", pooled(sums)[0].numpy())
         with torch.no_grad():
             seen[f"{name}: without voice and words"] = stage.manner(sums, voices).numpy()
             logits, strength = stage(sums, voices)
             seen[f"{name}: moods and strength"] = torch.cat([logits.softmax(1), strength[:, None]], dim=1).numpy()
+    actor, sentence, mood = (
+        np.array([getattr(r, name) for r in recordings]) for name in ("actor", "sentence", "emotion")
+    )
     rows = [
         {
             "what": name, "tells the actor": f"{probed(x, actor, sentence):.2f}",
@@ -370,8 +371,12 @@ def judge_identity(bench: Bench) -> None:
 
 def judge_leakage(bench: Bench) -> None:
     """This stage, and the one that was trained jointly with the others."""
-    stages = {name: listener.emotion_encoder for name, listener in bench.listeners.items()}
-    print_table("What a linear probe tells from the stage", probe_rows(bench.plain, stages))
+    heard = {}
+    for name, listener in bench.listeners.items():  # what comes before the stage is another listener's own, too
+        own = listener is bench.shipped
+        recordings = bench.plain if own else [_recording(r.speech, "", listener, None) for r in bench.plain]
+        heard[name] = (listener.emotion_encoder, recordings)
+    print_table("What a linear probe tells from the stage", probe_rows(heard))
     for name, listener in bench.listeners.items():
         profiles = [listener.listen(r.speech.clip) for r in bench.plain]
         print_table(f"Leakage on acted speech, {name}", factor_rows(bench.plain, profiles))

@@ -1,8 +1,8 @@
 """`Listener`: one clip of a voice in, a `VoiceProfile` out.
 
 The stages run in the order in which they were trained: identity, content (told who speaks), emotion (told who speaks
-and what is said). Clips are read block by block: memory grows with length by the tracks of the result and by the sums of
-the emotion stage, 32 kB a second.
+and what is said). Clips are read block by block: memory grows with length by the tracks of the result and by the sums
+of the emotion stage, 32 kB a second.
 """
 
 from __future__ import annotations
