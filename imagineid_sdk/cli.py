@@ -223,8 +223,6 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
         f"clip     {summary['duration']:.2f} s, {heard}",
         f"gender   {word} ({gender['value']:.2f} on a scale from 0 male to 1 female){doubt(gender)}",
         f"age      {summary['age']['value']:.0f} ± {summary['age']['spread']:.0f} years{doubt(summary['age'])}",
-        f"build    {summary['build']['value']:.2f} ± {summary['build']['spread']:.2f} on a scale from 0 slim to 1 heavy"
-        f"{doubt(summary['build'])}",
         f"emotion  {emotion['label']}, intensity {emotion['intensity']:.2f}",
     ]
 

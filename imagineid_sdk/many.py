@@ -54,7 +54,8 @@ def talk(
     with pipe.progress_bar(total=total) as bar:
         batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
         frames = collect(batches, total, settings.output_type)
-    profile = joined_profile(face.segments, person.speaker or face.listening.who, clip.duration)
+    who, mood = person.speaker or face.listening.who, person.mood or face.listening.mood
+    profile = joined_profile(face.segments, who, mood, clip.duration)
     return ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip).of(face.renderer)
 
 

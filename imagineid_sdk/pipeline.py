@@ -102,7 +102,10 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used."""
+        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used.
+
+        Sex and age come with how sure they are; ``heard`` is False where the voice said too little.
+        """
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 

@@ -1,6 +1,6 @@
 """Who is imagined: the identity code of the head, attributes in words and colours, and the face once it was made.
 
-A voice decides sex, age and build as far as it can be heard; the seed samples the rest. Ancestry is never taken from
+A voice decides sex and age as far as they can be heard; the seed samples the rest. Ancestry is never taken from
 a voice: it is drawn from a uniform prior.
 """
 

@@ -67,6 +67,8 @@ HAIR, BEARD, SHADES, SHAPE, HEAVY = 0, 1, slice(2, 5), slice(5, 9), 9
 LOOK_TRAITS = HEAVY + 1
 STEADY = 4
 """Leading numbers of the speaker direction that decide hair, beard and clothes: they vary least between clips."""
+BUILD, BUILD_SPREAD = 0.5, 0.16
+"""Of the population, 0 slim .. 1 heavy: no voice tells it, so the seed draws it."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
@@ -78,7 +80,6 @@ class VoiceAttributes:
     Attributes:
         gender: probability that the speaker is female.
         age, age_spread: years.
-        build, build_spread: 0 slim .. 1 heavy.
         voice: unit vector (``IdentityEncoder.speaker_direction``) that places the person among those who fit, so that
             another voice is another person.
     """
@@ -86,8 +87,6 @@ class VoiceAttributes:
     gender: float
     age: float
     age_spread: float
-    build: float
-    build_spread: float
     voice: np.ndarray
 
 
@@ -114,7 +113,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         age = _age(heard, draws.age) if overrides.age is None else float(overrides.age)
         free = _free_traits(heard.voice, draws, codes)
         looks = free[codes:]
-        build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
+        build = float(np.clip(BUILD + BUILD_SPREAD * looks[HEAVY], 0.15, 0.9))
 
         person, dressed = self._fitting(gender, age, draws)
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
