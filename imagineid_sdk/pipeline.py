@@ -93,10 +93,11 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As in diffusers; a dtype is that of the networks that imagine, the others stay in float32."""
-        dtypes = [arg for arg in (*args, kwargs.pop("dtype", None)) if isinstance(arg, torch.dtype)]
+        given = next((arg for arg in args if isinstance(arg, torch.dtype)), kwargs.pop("dtype", None))
+        dtype = read_dtype(given)
         for module in (getattr(self, name, None) for name in models.IMAGINING):
-            if dtypes and isinstance(module, torch.nn.Module):
-                torch.nn.Module.to(module, read_dtype(dtypes[0]))
+            if dtype is not None and isinstance(module, torch.nn.Module):
+                torch.nn.Module.to(module, dtype)
         super().to(*(arg for arg in args if arg is not None and not isinstance(arg, torch.dtype)), **kwargs)
         return self
 

@@ -173,6 +173,21 @@ def test_factors_of_other_clips_in_every_way_in(pipeline, sound, hello):
     assert len(streamed) == len(called.frames) and apart(np.stack(streamed), called.frames) < 3
 
 
+def test_a_long_clip_is_heard_in_segments_and_comes_back_whole(pipeline, talk, person, monkeypatch):
+    from imagineid_sdk import pipeline as module
+    from imagineid_sdk.listening.stream import Latency
+
+    monkeypatch.setattr(module, "FILE", Latency(hop=100, ahead=100, context=100))  # as if 4 s were 112 s and more
+    made = pipeline(talk.audio, identity=person, fps=5)
+    assert made.frames.shape == talk.frames.shape and len(made.motion) == len(talk.motion)
+    heard, whole = made.profile, talk.profile
+    assert heard.content.blendshapes.shape == whole.content.blendshapes.shape
+    assert np.abs(heard.content.blendshapes - whole.content.blendshapes).mean() < 0.02
+    assert heard.emotion.track.shape == whole.emotion.track.shape
+    assert heard.emotion.probabilities.sum() == pytest.approx(1, abs=1e-3)
+    assert apart(made.frames, talk.frames) < 3
+
+
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
