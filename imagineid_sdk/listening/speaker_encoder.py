@@ -19,9 +19,10 @@ BLOCK = 32
 
 _WINDOW, _STEP = 160, 80  # frames of 10 ms
 _LEVEL = 10 ** (-30 / 20)  # root mean square that it was trained with
-_OVER, _FLOOR = 2.0, 0.02
-"""How many times the mean noise is taken off (single moments of noise exceed it), and the share of a band's power that
-is left at least."""
+_OVER = 2.0
+"""Factor on the mean noise that is subtracted: single frames of noise exceed their mean."""
+_FLOOR = 0.02
+"""Share of a band's power that is always left."""
 
 
 class SpeakerEncoder(nn.Module):

@@ -55,12 +55,14 @@ class KnownColours:
         colours: ``(vertices, 3)`` in 0..255.
         known: ``(vertices,)`` bool.
         weight_of_body: ``(vertices,)``, above `CLOTHED` where there are clothes.
+        shoulders_seen: whether no hair hangs over the shoulders, so that the portrait shows the clothes.
     """
 
     mouth: np.ndarray
     colours: np.ndarray
     known: np.ndarray
     weight_of_body: np.ndarray
+    shoulders_seen: bool
 
 
 def paint_skin(
@@ -88,9 +90,8 @@ def paint_skin(
 
     soft = _blurred(np.concatenate([picture * matte[..., None], matte[..., None]], axis=2))[at[:, 1], at[:, 0]]
     colours, fixed = soft[:, :3] / np.maximum(soft[:, 3:], 1e-3), (trust > 0.35) & (soft[:, 3] > 0.5)
-    dressed = fixed & (elsewhere.weight_of_body > CLOTHED)
-    if dressed.sum() >= 6:  # clothes as they look in the picture
-        elsewhere.colours[elsewhere.weight_of_body > CLOTHED] = colours[dressed].mean(0)
+    if elsewhere.shoulders_seen and (cloth := _shoulders(picture, matte)) is not None:
+        elsewhere.colours[elsewhere.weight_of_body > CLOTHED] = cloth
     unseen = elsewhere.known & ~seen
     colours[unseen], fixed[unseen] = elsewhere.colours[unseen], True
     fill = spread(colours, fixed, skin, np.unique(skin))
@@ -125,6 +126,14 @@ def paint_skin(
         uvs.append((place * [width, height] + [left, top]) / [2 * FRONT, FRONT])
     part = MeshPart("skin", np.concatenate(sources), np.concatenate(uvs), np.concatenate(faces), 0.6)
     return texture.round().clip(0, 255).astype(np.uint8), part
+
+
+def _shoulders(picture: np.ndarray, matte: np.ndarray) -> np.ndarray | None:
+    """The colour at the lower edge of the portrait, left and right of the neck; None where nothing is seen there."""
+    edge = np.zeros_like(matte, bool)
+    edge[-FRONT // 20 :, : FRONT // 3] = edge[-FRONT // 20 :, -FRONT // 3 :] = True
+    seen = picture[edge & (matte > 0.95)]
+    return np.median(seen, axis=0) if len(seen) > FRONT // 4 else None
 
 
 def spread(colours: np.ndarray, fixed: np.ndarray, triangles: np.ndarray, used: np.ndarray) -> np.ndarray:

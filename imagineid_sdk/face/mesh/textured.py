@@ -25,6 +25,8 @@ IRIS_REACH, PUPIL_REACH = 0.43, 0.19
 GUMS, TOOTH, FLESH, THROAT = (0.55, 0.27, 0.26), (0.88, 0.85, 0.78), (0.52, 0.25, 0.24), (0.22, 0.07, 0.06)
 CROWN, TEETH_DEPTH = 0.0085, 0.022
 """Metres from the bite to the gums, and from the front teeth to those that lie in the dark."""
+HANGING = ("bob", "braid", "long")
+"""Hair that hides the shoulders."""
 EYE_SHRINK = 0.97
 """Morph targets move lids along a straight line, a little closer to the eye than on their way around it."""
 BUST = 0.215
@@ -113,7 +115,7 @@ def _known_colours(
     paint((weights[:, JOINTS] < 0.3) & (weights[:, 0] < 0.12) & (rest[:, 2] < middle[2]), identity.skin_rgb)
     paint(weights[:, 0] > CLOTHED, identity.clothes_rgb)
     paint(mouth, THROAT)
-    return KnownColours(mouth, colours, known, weights[:, 0])
+    return KnownColours(mouth, colours, known, weights[:, 0], identity.hair not in HANGING)
 
 
 # --- eyes, teeth and tongue -------------------------------------------------------------------------------------------

@@ -1,9 +1,8 @@
-"""Texture and temporal coherence: the mask-guided adapter that carries the reference frame into every other frame.
+"""Blending adapter: texture and temporal coherence, by mask-guided blending of the portrait into every frame.
 
-The reference is decoded once. Its features are warped by the mesh's own flow and laid over the frame under learned
-masks, in the latents and at three resolutions of the decoder. Every frame is anchored to the reference, never to the
-frame before it, so nothing drifts at any length; what the warp can't know (an open mouth, a closed lid) comes from
-the diffusion.
+The portrait is decoded once. Its features are warped by the mesh's flow and blended into the frame under learned masks,
+in the latents and at three resolutions of the decoder. Every frame is anchored to the portrait, never to the frame
+before it, so nothing drifts. The diffusion gives everything that a warp can't: an open mouth, a closed lid.
 """
 
 from __future__ import annotations
@@ -95,8 +94,8 @@ class MaskedBlend(nn.Module):
         mask = self.decide(F.silu(self.compare(torch.cat([hidden, warped, seen], dim=1)))).sigmoid()
         return hidden + mask * (texture - hidden)
 
-    # The same in two halves, for many frames of one reference: what is done to it point by point commutes with the
-    # warp, so it is done once, before.
+    # The same in two halves, for many frames of one reference: pointwise layers commute with the warp and run once,
+    # before it.
 
     def before_warp(self, features: torch.Tensor) -> torch.Tensor:
         """Features of the reference -> texture and its side of the comparison, ``(1, channels + 24, size, size)``."""
@@ -105,7 +104,7 @@ class MaskedBlend(nn.Module):
         return torch.cat([self.texture(features), compared], dim=1)
 
     def after_warp(self, hidden: torch.Tensor, warped: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        """What ``forward`` returns; ``warped`` is what ``before_warp`` returned, warped to each frame."""
+        """The result of ``forward``; ``warped`` is that of ``before_warp``, warped to each frame."""
         channels = hidden.shape[1]
         weight = self.compare.weight
         weight = torch.cat([weight[:, :channels], weight[:, 2 * channels :]], dim=1)
