@@ -5,9 +5,11 @@
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
+    imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
 
-Results go to standard output, progress and errors to standard error. Exit status: 0 done, 2 a mistake that one line
-explains, 130 interrupted. Everything that can be checked is checked before the model is loaded.
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
+verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
+is loaded.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.hub.recipes import Recipe
 
-EXIT_MISTAKE = 2
+EXIT_NOTHING, EXIT_MISTAKE = 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
 SHEET_BACKGROUND = 255
 
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         with terminated_like_interrupted():
-            options.run(options)
+            return options.run(options) or 0
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
@@ -81,6 +84,7 @@ def terminated_like_interrupted() -> Iterator[None]:
 def generate(options: argparse.Namespace) -> None:
     from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.files import check_encoder, check_output_path
+    from imagineid_sdk.video.provenance import read_signer
 
     to_pipe = options.output == "-"
     if not to_pipe:
@@ -90,6 +94,7 @@ def generate(options: argparse.Namespace) -> None:
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
     check_encoder()
+    signer = read_signer(options.sign and tuple(options.sign), sys.stdout.buffer if to_pipe else options.output)
     identity = None if options.identity is None else Identity.load(options.identity)
     factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
     # The sound is looked at first: to check the options takes imports of seconds.
@@ -97,7 +102,7 @@ def generate(options: argparse.Namespace) -> None:
         wanted = checked_options(options)
         pipeline = load_pipeline(options.model)
         target = sys.stdout.buffer if to_pipe else options.output
-        person = pipeline.write_mp4(sound, target, identity=identity, **factors, **wanted)
+        person = pipeline.write_mp4(sound, target, identity=identity, sign=signer, **factors, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(str(person.save(options.save_identity)))
@@ -128,6 +133,14 @@ def info(options: argparse.Namespace) -> None:
     from imagineid_sdk.hub.recipes import Recipe
 
     show("\n".join(describe_recipe(Recipe.load(options.model))))
+
+
+def verify(options: argparse.Namespace) -> int:
+    from imagineid_sdk.video import verify
+
+    result = verify(options.video)
+    show(json.dumps(asdict(result) | {"synthetic": result.synthetic}, indent=2) if options.json else str(result))
+    return 0 if result.synthetic else EXIT_NOTHING
 
 
 def show(*lines: str) -> None:
@@ -251,6 +264,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_listen(commands)
     add_faces(commands)
     add_info(commands)
+    add_verify(commands)
     return parser
 
 
@@ -280,6 +294,9 @@ def add_generate(commands: Any) -> None:
         "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
     )
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
+    parser.add_argument(
+        "--sign", nargs=2, metavar=("CERT.pem", "KEY.pem"), help="sign the file (C2PA) with a certificate of yours"
+    )
     parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
 
@@ -303,6 +320,9 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Actio
         parser.add_argument(
             "--adapters", type=lambda names: tuple(names.split(",")), metavar="A,B", help="only these adapters"
         ),
+        parser.add_argument(
+            "--no-watermark", dest="watermark", action="store_const", const=False, help="leave the pixels unmarked"
+        ),
     ]
 
 
@@ -324,6 +344,15 @@ def add_info(commands: Any) -> None:
     parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
     parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
     parser.set_defaults(run=info)
+
+
+def add_verify(commands: Any) -> None:
+    summary = "tell whether a video says that a machine made it: by metadata, signature or watermark"
+    status = "Exit status: 0 it does, 1 nothing was found (which proves nothing), 2 it can't be read."
+    parser = commands.add_parser("verify", help=summary, description=summary.capitalize() + ".", epilog=status)
+    parser.add_argument("video", metavar="VIDEO", help="mp4, mov, webm, gif, png, ..., or a folder of pictures")
+    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    parser.set_defaults(run=verify)
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:

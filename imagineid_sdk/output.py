@@ -18,6 +18,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import VoiceProfile
+from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import write_mp4
 
 
@@ -41,16 +42,21 @@ class ImagineIDOutput(BaseOutput):
     motion: FaceMotion
     audio: AudioClip
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, sign: Signing = None) -> Path:
         """Write frames and sound as an mp4 (H.264, AAC): complete or not at all.
 
+        Args:
+            sign: ``(certificate.pem, key.pem)`` or a `Signer`: adds a C2PA manifest (extra ``provenance``).
+
         Raises:
-            OptionError: the frames are of another form than uint8, or transparent.
+            OptionError: the frames are of another form than uint8, or transparent; or ``sign`` can't be used.
             VideoError: the file can't be written.
+            MissingExtraError: ``sign`` without the extra.
         """
         if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8 or self.frames.shape[-1] != 3:
             raise OptionError("Only frames with output_type='uint8' and an opaque background can be saved as mp4.")
-        write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
+        tags = provenance(self.identity)
+        write_mp4(path, self.frames, fps=self.fps, audio=self.audio, metadata=tags, sign=sign)
         return Path(path)
 
     __eq__, __hash__ = object.__eq__, object.__hash__

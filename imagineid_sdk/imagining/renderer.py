@@ -18,6 +18,7 @@ from imagineid_sdk.imagining.backend import Backend, DrawnT, OnStep, SceneT, Vie
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.video.backdrop import Backdrop
+from imagineid_sdk.video.watermark import add_watermark
 
 
 class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
@@ -31,6 +32,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         latents: give latents instead of pictures.
         on_step: called after each step of the portrait.
         model: fingerprint of the model, kept with the portrait.
+        watermark: marks the pixels of every picture.
 
     Attributes:
         identity: who it is, face included.
@@ -39,10 +41,10 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def __init__(
         self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
         backdrop: Backdrop, *, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
-        on_step: OnStep | None = None, model: str = "",
+        on_step: OnStep | None = None, model: str = "", watermark: bool = True,
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
-        self._steps, self._latents = steps, latents
+        self._steps, self._latents, self._watermark = steps, latents, watermark
         self._fitted = head.fit(torch.from_numpy(identity.code))
         self._geometry = backend.geometry(head)
         still = FaceMotion.still()
@@ -59,7 +61,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
-        return self._backdrop.lay_behind(self._backend.picture(self._scene))[0]
+        return self._lay(self._backend.picture(self._scene))[0]
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
@@ -84,7 +86,10 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     @pinned
     def _lay(self, pictures: torch.Tensor) -> np.ndarray:
-        return self._backdrop.lay_behind(pictures)
+        laid = self._backdrop.lay_behind(pictures)
+        if self._watermark:
+            add_watermark(laid)
+        return laid
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""

@@ -5,20 +5,20 @@
 The statistic is a sum of cosines of phase differences, one for each wave. Had the picture nothing to do with the key,
 each difference would be uniform, whatever the picture is: the key's phases are random and independent of it. Then
 ``P(z > t) <= exp(-t² / 2)`` for the sum z in units of its standard deviation (each term is sub-Gaussian with its own
-variance, since ``E exp(s cos) = I0(s) <= exp(s² / 4)``). The bound holds for stripes, tiles and noise alike and needs no
-training set. Many places, scales and mirror images are tried; their probabilities add up (union bound), with more weight
-on what is likely: an uncropped video, then a crop up to a tenth of each side, then everything else.
+variance, since ``E exp(s cos) = I0(s) <= exp(s² / 4)``). The bound holds for stripes, tiles and noise alike and needs
+no training set. Many places, scales and mirror images are tried; their probabilities add up (union bound), with more
+weight on what is likely: an uncropped video, then a crop up to a tenth of each side, then everything else.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagineid_sdk.video.watermark import CHROMA, HIGHEST, frequencies
+from imagineid_sdk.video.watermark import BLUE, HIGHEST, RED, frequencies
 
 FALSE_POSITIVES = 1e-5
 """The largest share of foreign videos that may be taken for ours."""
@@ -38,13 +38,22 @@ GUIDE_WINDOW, LEVEL_WINDOW = 0.08, 0.05
 GUIDE_FLOOR, LEVEL_FLOOR = 20.0, 0.5
 """Grey levels squared: variances below these are taken for noise."""
 
+LEVELLING = 0.75
+"""Power of the variance nearby that colour is divided by: 0.5 makes it even, 1 is best for noise that is normal."""
+
 SLOPE = 0.3
 """Weight of a wave is its frequency to the power of -SLOPE: encoders keep slow waves better."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """A family of hypotheses: sides of the marked frame (down, across) in pixels, largest shift and share of the risk."""
+    """A family of hypotheses.
+
+    Attributes:
+        sides: of the marked frame, down and across, in pixels of the picture.
+        reach: how much of it may have been cut off above and on the left, as a share.
+        risk: share of the false positives that it may cause.
+    """
 
     sides: tuple[tuple[float, float], ...]
     reach: float
@@ -77,6 +86,11 @@ class Finding:
     def found(self) -> bool:
         return self.false_positive <= FALSE_POSITIVES
 
+    def after(self, others: int) -> Finding:
+        """The same if so many pictures of the video were searched before: the risk of a series without end adds up to
+        that of one picture."""
+        return replace(self, false_positive=min(1.0, self.false_positive * (others + 1) * (others + 2)))
+
 
 NOTHING = Finding(1.0, 0.0, 0.0, False)
 
@@ -88,7 +102,7 @@ def detect(picture: np.ndarray) -> Finding:
         return NOTHING  # no colour at all
     best = NOTHING
     for search in searches(*residual.shape):
-        best = min(best, _search(residual, search), key=lambda finding: finding.false_positive)
+        best = min(best, _search(residual, search), key=lambda found: (found.false_positive, -found.score))
         if best.false_positive < FALSE_POSITIVES**2:
             break
     return best
@@ -146,29 +160,31 @@ def waves_at(residual: np.ndarray, side_down: float, side_across: float) -> np.n
 
 
 def unexplained_colour(picture: np.ndarray) -> np.ndarray:
-    """Cb + Cr less what brightness and Cb - Cr nearby explain (a guided filter), at an even level: ``(height, width)``.
+    """The mark's colour less what brightness and the other colour nearby explain (a guided filter), at an even level:
+    ``(height, width)``.
 
     Hair, skin and clothes have edges in all three at once; the mark has not.
     """
-    luma, colour, skin = picture[0], picture[1] + picture[2], picture[1] - picture[2]
+    blue, red = np.array([BLUE, RED]) / math.hypot(BLUE, RED)
+    luma, colour, other = picture[0], blue * picture[1] + red * picture[2], blue * picture[2] - red * picture[1]
     side = min(luma.shape)
     radius = max(2, round(side * GUIDE_WINDOW))
 
     def mean(values: np.ndarray) -> np.ndarray:
         return blur(values, radius)
 
-    luma_mean, colour_mean, skin_mean = mean(luma), mean(colour), mean(skin)
+    luma_mean, colour_mean, other_mean = mean(luma), mean(colour), mean(other)
     luma_luma = mean(luma * luma) - luma_mean**2 + GUIDE_FLOOR
-    skin_skin = mean(skin * skin) - skin_mean**2 + GUIDE_FLOOR
-    luma_skin = mean(luma * skin) - luma_mean * skin_mean
+    other_other = mean(other * other) - other_mean**2 + GUIDE_FLOOR
+    luma_other = mean(luma * other) - luma_mean * other_mean
     luma_colour = mean(luma * colour) - luma_mean * colour_mean
-    skin_colour = mean(skin * colour) - skin_mean * colour_mean
-    determinant = luma_luma * skin_skin - luma_skin**2
-    by_luma = (luma_colour * skin_skin - skin_colour * luma_skin) / determinant
-    by_skin = (skin_colour * luma_luma - luma_colour * luma_skin) / determinant
-    left = colour - colour_mean - by_luma * (luma - luma_mean) - by_skin * (skin - skin_mean)
+    other_colour = mean(other * colour) - other_mean * colour_mean
+    determinant = luma_luma * other_other - luma_other**2
+    by_luma = (luma_colour * other_other - other_colour * luma_other) / determinant
+    by_other = (other_colour * luma_luma - luma_colour * luma_other) / determinant
+    left = colour - colour_mean - by_luma * (luma - luma_mean) - by_other * (other - other_mean)
     level = blur(left * left, max(1, round(side * LEVEL_WINDOW)))
-    return math.copysign(1, CHROMA) * left / np.sqrt(level + LEVEL_FLOOR)
+    return left / (level + LEVEL_FLOOR) ** LEVELLING
 
 
 def blur(values: np.ndarray, radius: int) -> np.ndarray:

@@ -1,10 +1,11 @@
 """An invisible mark in the pixels that says: this video was made by imagineid-sdk. `detection` finds it again.
 
-The mark is a still pattern of soft blobs, mostly of colour (magenta against green), one or two grey levels strong. It is
-tied to the frame and not to the face, and never changes with time, so nothing flickers.
+The mark is a still pattern of soft blobs of colour (blue against yellow), about one level of Cb strong. It is tied to
+the frame and not to the face, and never changes with time, so nothing flickers.
 
-- Why colour: in a picture, brightness varies 20 times as much as colour does along this axis. Whatever the picture
-  itself contributes hides the mark, so a mark in brightness would have to be visible to be found again.
+- Why colour: in a picture, brightness varies 20 times as much as colour does. Whatever the picture itself contributes
+  hides the mark, so a mark in brightness would have to be visible to be found again. Why blue against yellow: from
+  green to magenta a level of chroma is seen more, and along the colours of skin the picture itself varies more.
 - Why soft (3 to 13 waves across the frame): this is what H.264 at crf 28 keeps at half the size.
 - Why still: the encoder codes what stands still once, and well; a mark that alternates is dropped as noise, and where
   it is not, the background flickers.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -30,19 +32,19 @@ KEY = b"imagineid-sdk watermark 1"
 LOWEST, HIGHEST = 3, 13
 """Waves of the pattern across the shorter side of the frame."""
 
-LUMA, CHROMA = 0.6, -1.25
-"""Share of the pattern in Y, and in Cb and in Cr. A little luma of this sign makes the change of RGB smaller."""
+LUMA, BLUE, RED = 0.1, -1.1, -0.3
+"""Root mean square of the pattern in Y, Cb and Cr, in grey levels."""
 
-STRENGTHS = (1.0, 1.1, 1.2, 1.3)
-"""Root mean square of the pattern in frames of 256 pixels, by how lively a block of the picture is: flat to textured."""
+STRENGTHS = (1.0, 1.15, 1.3, 1.45)
+"""So many times that, by how lively a block of the picture is: flat to textured."""
 
 LIVELY = 6
 """Mean difference of neighbouring pixels, in grey levels, of a block that gets the largest strength."""
 
-REFERENCE_SIDE = 256
-"""Larger frames are marked less: strength falls with the square root of the side."""
-
 BLOCK = 16
+
+LIMITED_LEVEL = 0.63
+"""Root mean square of the hyperbolic tangent of a normal variable."""
 
 
 def frequencies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,20 +72,22 @@ def pattern(height: int, width: int) -> np.ndarray:
     spectrum[down + HIGHEST, across] = np.exp(1j * phase)
     along = np.exp(2j * np.pi * np.outer(rows, np.arange(-HIGHEST, HIGHEST + 1)))
     over = np.exp(2j * np.pi * np.outer(np.arange(HIGHEST + 1), columns))
-    return ((along @ spectrum @ over).real / np.sqrt(len(phase) / 2)).astype(np.float32)
+    waves = (along @ spectrum @ over).real / np.sqrt(len(phase) / 2)
+    limited = np.tanh(waves)  # peaks are seen first
+    return (limited / LIMITED_LEVEL).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=4)
 def offsets(height: int, width: int) -> np.ndarray:
     """What each strength adds to a frame, int8 ``(strengths, height, width * 3)``.
 
-    A strength of 1.2 grey levels is not lost in rounding: the same dither before rounding for all strengths.
+    Fractions of a grey level are not lost in rounding: there is dither before it, the same for all strengths.
     """
-    direction = np.array([LUMA + 1.402 * CHROMA, LUMA - (0.344 + 0.714) * CHROMA, LUMA + 1.772 * CHROMA], np.float32)
-    scale = np.sqrt(REFERENCE_SIDE / max(min(height, width), REFERENCE_SIDE))
+    red, green, blue = LUMA + 1.402 * RED, LUMA - 0.344 * BLUE - 0.714 * RED, LUMA + 1.772 * BLUE
+    direction = np.array([red, green, blue], np.float32)
     rows, columns = np.mgrid[:height, :width]
     dither = (52.9829189 * ((0.06711056 * columns + 0.00583715 * rows) % 1)) % 1 - 0.5  # interleaved gradient noise
-    shifted = [np.rint(pattern(height, width)[..., None] * direction * scale * strength + dither[..., None])
+    shifted = [np.rint(pattern(height, width)[..., None] * direction * strength + dither[..., None])
                for strength in STRENGTHS]  # fmt: skip
     table = np.stack(shifted).clip(-127, 127).astype(np.int8).reshape(len(STRENGTHS), height, width * 3)
     table.flags.writeable = False
@@ -117,7 +121,8 @@ def _add(frame: np.ndarray, table: np.ndarray) -> None:
         bottom = min(top + BLOCK, height)
         for left in range(0, width, BLOCK):
             right = min(left + BLOCK, width)
-            differences, count = 0, 1
+            differences: Any = 0
+            count = 1
             for y in range(top, bottom - 2, 4):
                 for x in range(left, right - 2, 2):
                     green = np.int32(frame[y, x, 1])
@@ -128,4 +133,5 @@ def _add(frame: np.ndarray, table: np.ndarray) -> None:
             for y in range(top, bottom):
                 pixels, change = rows[y, 3 * left : 3 * right], table[strength, y, 3 * left : 3 * right]
                 for i in range(len(pixels)):
-                    pixels[i] = np.uint8(min(max(np.int32(pixels[i]) + np.int32(change[i]), 0), 255))
+                    marked: Any = np.int32(pixels[i]) + np.int32(change[i])
+                    pixels[i] = np.uint8(min(max(marked, 0), 255))
