@@ -21,6 +21,14 @@ from imagineid_sdk.errors import MissingExtraError, OptionError, VideoError
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC NewsCodes: media created by a model that was trained on sampled content."""
 
+SOURCE_TYPES = (
+    "algorithmicMedia", "algorithmicallyEnhanced", "compositeCapture", "compositeSynthetic",
+    "compositeWithTrainedAlgorithmicMedia", "composite", "computationalCapture", "dataDrivenMedia", "digitalArt",
+    "digitalCapture", "digitalCreation", "humanEdits", "minorHumanEdits", "negativeFilm", "positiveFilm", "print",
+    "screenCapture", "softwareImage", "trainedAlgorithmicMedia", "virtualRecording",
+)  # fmt: skip
+"""All of that vocabulary. In a file the word may run into whatever comes next."""
+
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 """Of the box that holds XMP in mp4 and mov (XMP specification, part 3, 1.2.4)."""
 
@@ -267,9 +275,8 @@ def find_source_type(path: Path) -> str | None:
     name = b"cv.iptc.org/newscodes/digitalsourcetype/"
     for part in _described(path):
         if (at := part.find(name)) >= 0:
-            word = part[at + len(name) : at + len(name) + 64]
-            end = next((i for i, byte in enumerate(word) if not chr(byte).isalnum()), len(word))
-            return word[:end].decode("ascii", "replace") or None
+            said = part[at + len(name) : at + len(name) + 64].decode("ascii", "replace")
+            return next((word for word in SOURCE_TYPES if said.startswith(word)), None)
     return None
 
 

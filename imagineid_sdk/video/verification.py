@@ -65,7 +65,7 @@ class Verification:
     def __str__(self) -> str:
         mark, sign = self.watermark, self.signature
         if mark.found:
-            chance = f"1 in {1 / max(mark.false_positive, 1e-99):.0e} foreign videos would match as well"
+            chance = f"at most {mark.false_positive:.0e} of foreign videos match as well"
             marked = f"found: {chance} (score {mark.score:.1f}{', mirrored' if mark.mirrored else ''})"
         else:
             marked = f"not found (score {mark.score:.1f}, which chance explains)"
