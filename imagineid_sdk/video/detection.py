@@ -137,9 +137,9 @@ def _search(residual: np.ndarray, search: Search) -> Finding:
             if mirrored:
                 seen = seen * np.exp(-2j * np.pi * across * residual.shape[1] / sides[1])
             terms = weight * np.exp(1j * (np.angle(seen) - phase))
-            plane = np.zeros((SHIFTS, SHIFTS), complex)
-            plane[down % SHIFTS, across] = terms
-            score = np.fft.ifft2(plane).real * (SHIFTS**2 / deviation)
+            plane = np.zeros((SHIFTS, SHIFTS // 2 + 1), np.complex64)
+            plane[down % SHIFTS, across] = terms * np.where(across == 0, 1, 0.5)  # irfft2 adds the conjugates of the rest
+            score = np.fft.irfft2(plane) * (SHIFTS**2 / deviation)
             highest = float(score[allowed].max())
             if highest > best.score:
                 chance = min(1.0, tried / search.risk * math.exp(-(highest**2) / 2))
@@ -153,7 +153,8 @@ def waves_at(residual: np.ndarray, side_down: float, side_across: float) -> np.n
     height, width = residual.shape
     along = np.outer(np.arange(-HIGHEST, HIGHEST + 1), np.arange(height) + 0.5) / side_down
     over = np.outer(np.arange(width) + 0.5, np.arange(HIGHEST + 1)) / side_across
-    return np.exp(-2j * np.pi * along) @ residual @ np.exp(-2j * np.pi * over)
+    along, over = (np.exp(-2j * np.pi * turns).astype(np.complex64) for turns in (along, over))
+    return along @ residual @ over
 
 
 # --- what the picture itself explains ---------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def unexplained_colour(picture: np.ndarray) -> np.ndarray:
     by_other = (other_colour * luma_luma - luma_colour * luma_other) / determinant
     left = colour - colour_mean - by_luma * (luma - luma_mean) - by_other * (other - other_mean)
     level = blur(left * left, max(1, round(side * LEVEL_WINDOW)))
-    return left / (level + LEVEL_FLOOR) ** LEVELLING
+    return (left / (level + LEVEL_FLOOR) ** LEVELLING).astype(np.float32)
 
 
 def blur(values: np.ndarray, radius: int) -> np.ndarray:
