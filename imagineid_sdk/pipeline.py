@@ -54,6 +54,7 @@ from imagineid_sdk.resolver import (
     sample_person,
 )
 from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
+from imagineid_sdk.video import watermark
 from imagineid_sdk.video.provenance import Signing, read_signer
 from imagineid_sdk.video.recorder import PathOrFile
 
@@ -114,6 +115,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """
         chosen = LoadOptions.take(options)
         rasterizer.load()
+        watermark.load()
         if is_recipe(model):
             return cls(**embedded_components(LISTENING_AND_FACE), **load_recipe(str(model), chosen, options))
         folder = chosen.folder(model, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Generic
 
@@ -18,7 +19,7 @@ from imagineid_sdk.imagining.backend import Backend, DrawnT, OnStep, SceneT, Vie
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.video.backdrop import Backdrop
-from imagineid_sdk.video.watermark import add_watermark
+from imagineid_sdk.video.watermark import Watermark
 
 
 class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
@@ -44,7 +45,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         on_step: OnStep | None = None, model: str = "", watermark: bool = True,
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
-        self._steps, self._latents, self._watermark = steps, latents, watermark
+        self._steps, self._latents, self._watermarked = steps, latents, watermark
         self._fitted = head.fit(torch.from_numpy(identity.code))
         self._geometry = backend.geometry(head)
         still = FaceMotion.still()
@@ -87,9 +88,14 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     @pinned
     def _lay(self, pictures: torch.Tensor) -> np.ndarray:
         laid = self._backdrop.lay_behind(pictures)
-        if self._watermark:
-            add_watermark(laid)
+        if self._watermarked:
+            self._watermark.add(laid)
         return laid
+
+    @cached_property
+    def _watermark(self) -> Watermark:
+        """One for all frames, so that it stands still."""
+        return Watermark(self._backdrop.lay_behind(self._backend.picture(self._scene))[0])
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""

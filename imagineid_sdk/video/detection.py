@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagineid_sdk.video.watermark import BLUE, HIGHEST, RED, frequencies
+from imagineid_sdk.video.pattern import BLUE, HIGHEST, RED, blur, frequencies
 
 FALSE_POSITIVES = 1e-5
 """The largest share of foreign videos that may be taken for ours."""
@@ -138,7 +138,9 @@ def _search(residual: np.ndarray, search: Search) -> Finding:
                 seen = seen * np.exp(-2j * np.pi * across * residual.shape[1] / sides[1])
             terms = weight * np.exp(1j * (np.angle(seen) - phase))
             plane = np.zeros((SHIFTS, SHIFTS // 2 + 1), np.complex64)
-            plane[down % SHIFTS, across] = terms * np.where(across == 0, 1, 0.5)  # irfft2 adds the conjugates of the rest
+            plane[down % SHIFTS, across] = terms * np.where(
+                across == 0, 1, 0.5
+            )  # irfft2 adds the conjugates of the rest
             score = np.fft.irfft2(plane) * (SHIFTS**2 / deviation)
             highest = float(score[allowed].max())
             if highest > best.score:
@@ -186,16 +188,3 @@ def unexplained_colour(picture: np.ndarray) -> np.ndarray:
     left = colour - colour_mean - by_luma * (luma - luma_mean) - by_other * (other - other_mean)
     level = blur(left * left, max(1, round(side * LEVEL_WINDOW)))
     return (left / (level + LEVEL_FLOOR) ** LEVELLING).astype(np.float32)
-
-
-def blur(values: np.ndarray, radius: int) -> np.ndarray:
-    """Two passes of a box of ``2 * radius + 1`` pixels in both directions; the borders are mirrored."""
-    for _ in range(2):
-        for axis in (0, 1):
-            size = values.shape[axis]
-            reach = min(radius, size - 1)
-            padding = [(reach + 1, reach) if axis == this else (0, 0) for this in (0, 1)]
-            sums = np.cumsum(np.pad(values, padding, mode="symmetric"), axis=axis)
-            upper, lower = (np.take(sums, np.arange(first, first + size), axis=axis) for first in (2 * reach + 1, 0))
-            values = (upper - lower) / (2 * reach + 1)
-    return values

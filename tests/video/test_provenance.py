@@ -18,7 +18,7 @@ from imagineid_sdk.video import Signer, provenance, verify
 from imagineid_sdk.video.picture import write_png
 from imagineid_sdk.video.provenance import GIF_HEADER, add_xmp, xmp_arguments
 from imagineid_sdk.video.recorder import write_mp4
-from imagineid_sdk.video.watermark import add_watermark
+from imagineid_sdk.video.watermark import Watermark
 
 TRAINED = "trainedAlgorithmicMedia"
 
@@ -29,7 +29,7 @@ def frames(count: int = 10) -> np.ndarray:
 
 def marked_frames(count: int = 10) -> np.ndarray:
     marked = frames(count)
-    add_watermark(marked)
+    Watermark(marked[0]).add(marked)
     return marked
 
 
