@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +36,8 @@ from imagineid_sdk.video.detection import FALSE_POSITIVES, Finding
 from imagineid_sdk.video.recorder import write_mp4
 from imagineid_sdk.video.verification import search, video_frames
 from imagineid_sdk.video.watermark import Watermark, load
+
+Result = TypeVar("Result")
 
 FPS, SECONDS, SIZE = 25, 2, 256
 FRAMES = FPS * SECONDS
@@ -78,19 +83,19 @@ class Marked:
 
 
 def film_people(count: int, folder: Path) -> tuple[list[Path], float]:
-    """Videos of so many people with a transparent background, without the mark, and seconds of work for a frame."""
+    """Videos of so many people with a transparent background, without the mark, and seconds of work for a frame. Those
+    that lie in the folder are used again."""
     from imagineid_sdk import ImagineIDPipeline, load_audio
 
     pipe = ImagineIDPipeline.from_pretrained()
     pipe.set_progress_bar_config(disable=True)
     sound = load_audio(CLIP).samples[: 16_000 * SECONDS * PIECES]
     options = {"sampling_rate": 16_000, "background": "transparent", "watermark": False}
-    paths, person = [], None
-    for seed in range(count):
-        out = pipe(sound, seed=seed, attributes="neutral", **options)
-        paths.append(folder / f"{seed}.npy")
-        np.save(paths[-1], out.frames)
-        person = out.identity
+    paths = [folder / f"{seed}.npy" for seed in range(count)]
+    for seed, path in enumerate(paths):
+        if not path.exists():
+            np.save(path, pipe(sound, seed=seed, attributes="neutral", **options).frames)
+    person = pipe.imagine(sound[: 16_000 * SECONDS], num_faces=1, sampling_rate=16_000)[0].identity
     began = time.perf_counter()
     out = pipe(sound[: 16_000 * SECONDS], identity=person, **options)
     return paths, (time.perf_counter() - began) / len(out.frames)
@@ -161,8 +166,9 @@ def cut(random: np.random.Generator, pictures: list[np.ndarray], size: int) -> n
 def talking(index: int, people: list[Path], pictures: list[np.ndarray], size: int) -> np.ndarray:
     """Two seconds of somebody in front of something, unmarked: uint8 ``(FRAMES, size, size, 3)``."""
     random = np.random.default_rng(index)
-    first = index // len(people) % PIECES * FRAMES
-    cutout = np.load(people[index % len(people)], mmap_mode="r")[first : first + FRAMES]
+    film = np.load(people[index % len(people)], mmap_mode="r")
+    first = index // len(people) % (len(film) // FRAMES) * FRAMES
+    cutout = film[first : first + FRAMES]
     matte = cutout[..., 3:] / np.float32(255)
     frames = np.rint(cutout[..., :3] * matte + backdrop(random, pictures) * (1 - matte)).astype(np.uint8)
     if size == SIZE:
@@ -296,6 +302,19 @@ def cost_rows(by_size: dict[int, list[Marked]], frame_seconds: float) -> Iterato
         }  # fmt: skip
 
 
+def ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def gathered(results: Iterable[Result]) -> list[Result]:
+    """All of them, or on Ctrl-C those that are there."""
+    there = []
+    with suppress(KeyboardInterrupt):
+        for result in results:
+            there.append(result)
+    return there
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--full", action="store_true", help="200 videos and 1,000 foreign ones")
@@ -303,20 +322,22 @@ def main() -> None:
         "--pictures", type=Path, metavar="FOLDER", help="backgrounds and foreign videos besides the made ones"
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)")
+    parser.add_argument("--people", type=Path, metavar="FOLDER", help="keep the people's videos there for the next run")
     options = parser.parse_args()
-    people_count, counts, strangers = (20, {256: 200, 512: 25}, 1000) if options.full else (3, {256: 12, 512: 4}, 60)
+    people_count, counts, strangers = (8, {256: 200, 512: 25}, 1000) if options.full else (3, {256: 12, 512: 4}, 60)
     pictures = read_pictures(options.pictures)
     load()
-    with tempfile.TemporaryDirectory() as folder, get_context("spawn").Pool(options.jobs) as pool:
-        people, frame_seconds = film_people(people_count, Path(folder))
+    pool = get_context("spawn").Pool(options.jobs, ignore_interrupt)
+    with tempfile.TemporaryDirectory() as folder, pool:
+        people, frame_seconds = film_people(people_count, options.people or Path(folder))
         by_size = {}
         for size, count in counts.items():
             marking = ((index, people, pictures, size) for index in range(count))
-            by_size[size] = list(tqdm(pool.imap(mark_one, marking), f"marked, {size} px", count))
+            by_size[size] = gathered(tqdm(pool.imap(mark_one, marking), f"marked, {size} px", count))
             print_table(f"Watermark found, {size} px", list(detection_rows(by_size[size])), "Videos of two seconds.")
         print_table("Fidelity and cost", list(cost_rows(by_size, frame_seconds)))
         searching = ((index, people, pictures, index % 5 == 4) for index in range(strangers))
-        unmarked = list(tqdm(pool.imap(search_unmarked, searching), "foreign", strangers))
+        unmarked = gathered(tqdm(pool.imap(search_unmarked, searching), "foreign", strangers))
     print_table("False positives", list(foreign_rows(unmarked)), f"A mark is found below {FALSE_POSITIVES:g}.")
 
 
