@@ -247,9 +247,9 @@ def read_signature(path: Path) -> Signature | None:
                 return None
             with reader:
                 return _signature(json.loads(reader.json()))
+    except (c2pa.C2paError.NotSupported, c2pa.C2paError.ManifestNotFound):
+        return None
     except c2pa.C2paError as error:
-        if type(error).__name__ in ("NotSupported", "ManifestNotFound"):
-            return None
         return Signature(False, "an unknown signer", None, (str(error),))
 
 
