@@ -26,10 +26,10 @@ import numpy as np
 from imagineid_sdk.face.mesh.rasterizer import compiled
 from imagineid_sdk.video.pattern import BLUE, LUMA, RED, blur, pattern
 
-FLAT, TEXTURED = 1.0, 1.65
+FLAT, TEXTURED = 1.15, 1.65
 """So many times the level of `pattern` on flat places and on textured ones."""
 
-LIVELY = 8.0
+LIVELY = 6.0
 """Mean difference of neighbouring pixels around a place, in grey levels, that counts as textured."""
 
 NEIGHBOURHOOD = 0.03
