@@ -26,7 +26,7 @@ import numpy as np
 from imagineid_sdk.face.mesh.rasterizer import compiled
 from imagineid_sdk.video.pattern import BLUE, LUMA, RED, blur, pattern
 
-FLAT, TEXTURED = 1.15, 1.65
+FLAT, TEXTURED = 1.0, 1.65
 """So many times the level of `pattern` on flat places and on textured ones."""
 
 LIVELY = 6.0
