@@ -1,4 +1,4 @@
-"""Is the watermark found after what videos go through, and nowhere else? Prints the tables of benchmarks/README.md.
+"""Is the watermark found after what videos go through, and nowhere else? Prints three tables.
 
     python -m benchmarks.watermark                  a short run: a few minutes of one core
     python -m benchmarks.watermark --full           200 videos, 1,000 foreign ones

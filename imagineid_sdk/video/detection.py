@@ -20,7 +20,7 @@ import numpy as np
 
 from imagineid_sdk.video.pattern import BLUE, HIGHEST, RED, blur, frequencies
 
-FALSE_POSITIVES = 1e-5
+FALSE_POSITIVES = 1e-4
 """The largest share of foreign videos that may be taken for ours."""
 
 ANALYSED_SIDE = 256

@@ -29,7 +29,7 @@ from imagineid_sdk.video.pattern import BLUE, LUMA, RED, blur, pattern
 FLAT, TEXTURED = 1.0, 1.65
 """So many times the level of `pattern` on flat places and on textured ones."""
 
-LIVELY = 8.0
+LIVELY = 6.0
 """Mean difference of neighbouring pixels around a place, in grey levels, that counts as textured."""
 
 NEIGHBOURHOOD = 0.03

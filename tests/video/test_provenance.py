@@ -241,7 +241,7 @@ def test_verify_finds_the_mark_where_the_metadata_was_stripped(tmp_path, capsys)
 def test_verify_finds_nothing_in_a_foreign_video_and_says_so_by_its_status(plain_file, capsys):
     assert cli.main(["verify", str(plain_file), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
-    assert not said["synthetic"] and said["source_type"] is None and said["watermark"]["false_positive"] > 1e-5
+    assert not said["synthetic"] and said["source_type"] is None and said["watermark"]["false_positive"] > 1e-4
 
 
 def test_a_folder_of_pictures_is_a_video(tmp_path):
