@@ -6,9 +6,11 @@
     imagineid export AUDIO -o TALK.webm -o TALK.csv -o TALK.glb    the same as other files: video, motion, mesh
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
+    imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
 
-Results go to standard output, progress and errors to standard error. Exit status: 0 done, 2 a mistake that one line
-explains, 130 interrupted. Everything that can be checked is checked before the model is loaded.
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
+verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
+is loaded.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.hub.recipes import Recipe
 
-EXIT_MISTAKE = 2
+EXIT_NOTHING, EXIT_MISTAKE = 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
 
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         with terminated_like_interrupted():
-            options.run(options)
+            return options.run(options) or 0
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
@@ -76,9 +79,9 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 
 def generate(options: argparse.Namespace) -> None:
-    from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.files import check_encoder, check_output_path
     from imagineid_sdk.video.formats import MP4, format_of
+    from imagineid_sdk.video.provenance import read_signer
 
     to_pipe = options.output == "-"
     kind = MP4 if to_pipe else format_of(options.output)
@@ -89,14 +92,14 @@ def generate(options: argparse.Namespace) -> None:
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
     check_encoder(kind.encoder, kind.title)
-    identity = None if options.identity is None else Identity.load(options.identity)
-    factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
+    signer = read_signer(options.sign, sys.stdout.buffer if to_pipe else options.output)
+    factors = checked_factors(options)
     # The sound is looked at first: to check the options takes imports of seconds.
     with opened_sound(options, to_pipe) as sound:
         wanted = checked_options(options)
         pipeline = load_pipeline(options.model)
         target = sys.stdout.buffer if to_pipe else options.output
-        person = pipeline.write_mp4(sound, target, identity=identity, motion=options.motion, **factors, **wanted)
+        person = pipeline.write_mp4(sound, target, sign=signer, **factors, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(str(person.save(options.save_identity)))
@@ -104,19 +107,15 @@ def generate(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    from imagineid_sdk.face.persona.identity import Identity
-
     audio = open_audio_argument(options.audio)
-    identity = None if options.identity is None else Identity.load(options.identity)
-    factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
-    wanted = checked_options(options)
+    factors, wanted = checked_factors(options), checked_options(options)
     from imagineid_sdk.export import needs_frames, save_as  # as heavy as the model, and not needed to refuse a mistake
 
     form = "uint8" if any(map(needs_frames, options.output)) else "none"
     pipeline = load_pipeline(options.model)
-    out: Any = pipeline(audio, identity=identity, motion=options.motion, output_type=form, **factors, **wanted)
+    out: Any = pipeline(audio, output_type=form, **factors, **wanted)
     for path in options.output:
-        show(str(save_as(out, path)))
+        show(str(save_as(out, path, options.sign)))
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -144,6 +143,14 @@ def info(options: argparse.Namespace) -> None:
     from imagineid_sdk.hub.recipes import Recipe
 
     show("\n".join(describe_recipe(Recipe.load(options.model))))
+
+
+def verify(options: argparse.Namespace) -> int:
+    from imagineid_sdk.video import verify
+
+    result = verify(options.video)
+    show(json.dumps(asdict(result) | {"synthetic": result.synthetic}, indent=2) if options.json else str(result))
+    return 0 if result.synthetic else EXIT_NOTHING
 
 
 def show(*lines: str) -> None:
@@ -193,6 +200,15 @@ def opened_sound(options: argparse.Namespace, live: bool) -> AbstractContextMana
     return open_audio(pcm_from_bytes(content[: len(content) // 2 * 2])[:, 0], options.raw_rate)
 
 
+def checked_factors(options: argparse.Namespace) -> dict[str, Any]:
+    """Who is shown, in which mood and motion, for a call."""
+    from imagineid_sdk.face.persona.identity import Identity
+
+    identity = None if options.identity is None else Identity.load(options.identity)
+    clips = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
+    return {"identity": identity, "motion": options.motion, **clips}
+
+
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, for a call; the SDK's defaults hold for the others."""
     from imagineid_sdk.options import GenerateOptions
@@ -206,10 +222,9 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
     if options.run is generate:
         checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
     if options.run is export:
-        from imagineid_sdk.export import check_target
+        from imagineid_sdk.export import check_targets
 
-        for path in options.output:
-            check_target(path, checked)
+        check_targets(options.output, checked, options.sign)
     return wanted
 
 
@@ -263,6 +278,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_listen(commands)
     add_faces(commands)
     add_info(commands)
+    add_verify(commands)
     return parser
 
 
@@ -310,6 +326,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose mood is shown")
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
     parser.add_argument("--motion", metavar="FILE", help="a motion saved earlier (.csv, .json), instead of the voice's")
+    parser.add_argument("--sign", nargs=2, metavar=("CERT.pem", "KEY.pem"), help="sign (C2PA) with your certificate")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
 
 
@@ -332,6 +349,9 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Actio
         parser.add_argument(
             "--adapters", type=lambda names: tuple(names.split(",")), metavar="A,B", help="only these adapters"
         ),
+        parser.add_argument(
+            "--no-watermark", dest="watermark", action="store_const", const=False, help="leave the pixels unmarked"
+        ),
     ]
 
 
@@ -353,6 +373,15 @@ def add_info(commands: Any) -> None:
     parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
     parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
     parser.set_defaults(run=info)
+
+
+def add_verify(commands: Any) -> None:
+    summary = "tell whether a video says that a machine made it: by metadata, signature or watermark"
+    status = "Exit status: 0 it does, 1 nothing was found (which proves nothing), 2 it can't be read."
+    parser = commands.add_parser("verify", help=summary, description=summary.capitalize() + ".", epilog=status)
+    parser.add_argument("video", metavar="VIDEO", help="mp4, mov, webm, gif, png, glb, ..., or a folder of pictures")
+    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    parser.set_defaults(run=verify)
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from imagineid_sdk.files import check_output_path
 from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.output import ImagineIDOutput
 from imagineid_sdk.video.formats import FORMATS
-from imagineid_sdk.video.pictures import check_empty_folder, names_folder
+from imagineid_sdk.video.pictures import check_empty_folder, names_folder, picture_in
+from imagineid_sdk.video.provenance import Signing, read_signer
 from imagineid_sdk.video.recorder import check_target as check_video_target
 
 MESH_SUFFIX = ".glb"
@@ -21,6 +23,17 @@ MESH_SUFFIX = ".glb"
 def needs_frames(path: str | os.PathLike[str]) -> bool:
     """Whether the file shows frames, rather than the motion or the head."""
     return Path(path).suffix.lower() not in (*MOTION_SUFFIXES, MESH_SUFFIX)
+
+
+def check_targets(paths: Sequence[str | os.PathLike[str]], settings: GenerateOptions, sign: Signing = None) -> None:
+    """Raises a typed error if one of the files can't be written, not with these options, or not signed.
+
+    Motion and mesh are never signed, but something must be.
+    """
+    for path in paths:
+        check_target(path, settings)
+    for path in [one for one in paths if needs_frames(one)] or paths:
+        read_signer(sign, picture_in(path, 0) if names_folder(path) else path)
 
 
 def check_target(path: str | os.PathLike[str], settings: GenerateOptions) -> None:
@@ -42,9 +55,9 @@ def check_target(path: str | os.PathLike[str], settings: GenerateOptions) -> Non
         raise OptionError(f"{os.fspath(path)!r} does not end in {kinds}, and is no folder. Change the name.")
 
 
-def save_as(output: ImagineIDOutput, path: str | os.PathLike[str]) -> Path:
-    """Write the file that the path's ending names."""
+def save_as(output: ImagineIDOutput, path: str | os.PathLike[str], sign: Signing = None) -> Path:
+    """Write the file that the path's ending names; videos and pictures are signed."""
     suffix = Path(path).suffix.lower()
     if names_folder(path) or suffix in FORMATS:
-        return output.save(path)
+        return output.save(path, sign=sign)
     return output.save_mesh(path) if suffix == MESH_SUFFIX else output.motion.save(path)

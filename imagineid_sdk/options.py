@@ -37,6 +37,7 @@ class PortraitKwargs(TypedDict, total=False):
     attributes: Literal["heard", "neutral"]
     background: Background
     adapters: tuple[Adapter, ...] | None
+    watermark: bool
 
 
 class VideoKwargs(PortraitKwargs, total=False):
@@ -71,6 +72,7 @@ class PortraitOptions(BaseModel):
         background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
             sd15 only a colour word.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.
+        watermark: marks the pixels, invisibly, as made by a machine, see `imagineid_sdk.video.watermark`.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, frozen=True)
@@ -90,6 +92,7 @@ class PortraitOptions(BaseModel):
     attributes: Literal["heard", "neutral"] = "heard"
     background: Any = None
     adapters: tuple[Adapter, ...] | None = None
+    watermark: bool = True
 
     def __init__(self, **options: Any) -> None:
         try:

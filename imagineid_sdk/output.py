@@ -21,7 +21,7 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.video.formats import FORMATS, format_of
 from imagineid_sdk.video.pictures import names_folder, write_pictures
-from imagineid_sdk.video.provenance import provenance
+from imagineid_sdk.video.provenance import Signing, file_tags
 from imagineid_sdk.video.recorder import write_mp4
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ImagineIDOutput(BaseOutput):
         state = {name: value for name, value in (state or {}).items() if name != "_renderer"}
         return make, values, state, *rest
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, sign: Signing = None) -> Path:
         """Write frames and sound: complete or not at all. The folder is made.
 
         The ending says the kind:
@@ -69,35 +69,41 @@ class ImagineIDOutput(BaseOutput):
         - ``.gif`` 256 colours, no sound. A pixel is transparent or not.
         - a folder (``"frames/"`` or no ending): one PNG a frame, and ``sound.wav``.
 
+        Args:
+            sign: ``(certificate.pem, key.pem)`` or a `Signer`: adds a C2PA manifest (extra ``provenance``) to an mp4,
+                mov or gif, or to every PNG. A webm can hold none.
+
         Raises:
-            OptionError: the frames are of another form than uint8, or transparent and the kind has no transparency.
+            OptionError: the frames are of another form than uint8, or transparent and the kind has no transparency; or
+                ``sign`` can't be used.
             VideoError: the file can't be written.
+            MissingExtraError: ``sign`` without the extra.
         """
-        frames = self._savable()
+        frames, tags = self._savable(), file_tags(self.identity)
         if names_folder(path):
-            tags = provenance(self.identity)
             chunks = {"Title": tags["title"], "Comment": tags["comment"]}
-            return write_pictures(path, frames, audio=self.audio, metadata=chunks)
+            return write_pictures(path, frames, audio=self.audio, metadata=chunks, sign=sign)
         kind = format_of(path)
         if frames.shape[-1] == 4 and kind.clear is None:
             raise OptionError(f"The frames are transparent. {kind.no_transparency()}")
-        write_mp4(path, frames, fps=self.fps, audio=self.audio, metadata=provenance(self.identity))
+        write_mp4(path, frames, fps=self.fps, audio=self.audio, metadata=tags, sign=sign)
         return Path(path)
 
-    def to_bytes(self, kind: str = "mp4") -> bytes:
+    def to_bytes(self, kind: str = "mp4", *, sign: Signing = None) -> bytes:
         """The content of the file that ``save`` would write, for an upload or a page.
 
         Args:
             kind: "mp4", "mov", "webm" or "gif".
+            sign: as for ``save``.
 
         Raises:
-            OptionError, VideoError: as for ``save``.
+            OptionError, VideoError, MissingExtraError: as for ``save``.
         """
         suffix = f".{kind.lower().removeprefix('.')}"
         if suffix not in FORMATS:
             raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
         with tempfile.TemporaryDirectory(prefix="imagineid-") as folder:
-            return self.save(Path(folder) / f"talk{suffix}").read_bytes()
+            return self.save(Path(folder) / f"talk{suffix}", sign=sign).read_bytes()
 
     def save_mesh(self, path: str | os.PathLike[str]) -> Path:
         """Write the imagined head as a ``.glb`` (glTF 2.0) that speaks as the video does: complete or not at all.

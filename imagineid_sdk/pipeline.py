@@ -27,7 +27,7 @@ from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
 from imagineid_sdk.streaming import Callback, FaceStream, record
-from imagineid_sdk.video.provenance import provenance
+from imagineid_sdk.video.provenance import Signing, file_tags, read_signer
 from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
@@ -201,7 +201,7 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def write_mp4(
         self, audio: AudioSource | AudioStream, target: PathOrFile, *, callback: Callback | None = None,
-        **options: Unpack[StreamKwargs],
+        sign: Signing = None, **options: Unpack[StreamKwargs],
     ) -> Identity:  # fmt: skip
         """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
         returns the person.
@@ -213,16 +213,18 @@ class ImagineIDPipeline(DiffusionPipeline):
             target: path of an mp4, or another video that ``out.save`` knows; or an open binary file such as
                 ``sys.stdout.buffer`` or ``io.BytesIO``, which gets fragmented mp4 while it is made.
             callback: called as ``callback(frames_done, frames_known)``.
+            sign: as in `ImagineIDOutput.save`; only for a path.
             **options: as in a call.
         """
         check_target(target)
         factors, settings = self._read({**options}, streamed=True)
         settings.for_file(target)
+        signer = read_signer(sign, target)
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
             settings = settings.model_copy(update={"sampling_rate": sound.rate})
             listening = self._listener().open(LIVE if sound.live else FILE)
             stream = FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle=3.0)
-            return record(stream, sound, target, provenance, bar, callback)
+            return record(stream, sound, target, file_tags, bar, callback, signer)
 
     def renderer(self, identity: Person, **options: Unpack[GenerateKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.

@@ -228,7 +228,7 @@ def make_renderer(
         pipe.head, backend, pipe.workers, identity, settings.backdrop,
         steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
         latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
-        model=pipe.fingerprint,
+        model=pipe.fingerprint, watermark=settings.watermark,
     )  # fmt: skip
 
 

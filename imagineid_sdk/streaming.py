@@ -28,6 +28,7 @@ from imagineid_sdk.listening.profile import TRACK_RATE, Segment
 from imagineid_sdk.listening.stream import ListeningStream
 from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.resolver import PersonResolver, Renderer
+from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import PathOrFile, Recorder
 
 SETTLE_RANGE = (0.3, 30.0)
@@ -253,7 +254,7 @@ def chunk_samples(chunk: Any) -> np.ndarray:
 
 def record(
     stream: FaceStream, sound: AudioStream, target: PathOrFile, tags: Callable[[Identity], Mapping[str, str]], bar: Any,
-    callback: Callback | None = None,
+    callback: Callback | None = None, sign: Signing = None,
 ) -> Identity:  # fmt: skip
     """Sound -> a video in the file `target`, or as fragmented mp4 into an open binary file, while it is made.
 
@@ -261,7 +262,7 @@ def record(
     """
     with Recorder(
         target, fps=stream.fps, rate=sound.rate, channels=sound.channels, source=sound.source,
-        metadata=lambda: tags(settled_person(stream)),
+        metadata=lambda: tags(settled_person(stream)), sign=sign,
     ) as recorder:  # fmt: skip
 
         def show(frames: Iterator[np.ndarray]) -> None:

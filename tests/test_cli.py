@@ -41,13 +41,13 @@ def run(*arguments: object) -> int:
 # --- without the model ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["export"], ["listen"], ["faces"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["generate"], ["export"], ["listen"], ["faces"], ["info"], ["verify"]])
 def test_help_explains_every_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in (command or ["generate", "export", "listen", "faces", "info"]))
+    assert all(word in text for word in (command or ["generate", "export", "listen", "faces", "info", "verify"]))
 
 
 def test_version_is_the_packages(capsys):
@@ -188,7 +188,7 @@ def test_generate_hands_on_what_was_asked_for(monkeypatch, voice, tmp_path):
         "emotion": "happy", "emotion_intensity": 0.5, "head_motion": 0.0, "blink": 2.0, "gaze": 0.5, "beard": "stubble",
         "clothes": "suit", "clothes_color": "blue", "glasses": "round", "skin": "dark", "attributes": "neutral",
         "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice,
-        "emotion_from": voice, "motion": None,
+        "emotion_from": voice, "motion": None, "sign": None,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 from imagineid_sdk import FaceMotion
 from imagineid_sdk.errors import AudioNotFoundError, OptionError
 from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
+from imagineid_sdk.video import verify
 
 SHORT = {"seed": 7, "reference_steps": 2, "fps": 10}
 
@@ -35,7 +36,10 @@ def clear(pipeline, sound, talk):
 
 def test_the_ending_says_the_kind_of_file(talk, tmp_path, media):
     for name, codec in (("a.mp4", "h264"), ("a.mov", "prores"), ("a.webm", "vp9"), ("a.gif", "gif")):
-        assert codec in media.describe(talk.save(tmp_path / "new folder" / name))
+        path = talk.save(tmp_path / "new folder" / name)
+        result = verify(path)
+        assert codec in media.describe(path)
+        assert result.watermark.found and result.source_type == "trainedAlgorithmicMedia"
     assert len(os.listdir(talk.save(tmp_path / "frames"))) == len(talk.frames) + 1  # and the sound
 
 
@@ -43,6 +47,7 @@ def test_a_transparent_face_can_be_laid_over_anything(clear, tmp_path, media):
     assert clear.frames.shape[-1] == 4
     assert "yuva444p" in media.describe(clear.save(tmp_path / "a.mov"))
     assert "alpha_mode" in media.describe(clear.save(tmp_path / "a.webm"))
+    assert verify(tmp_path / "a.mov").watermark.found and verify(tmp_path / "a.webm").watermark.found
     with pytest.raises(OptionError, match="save as .mov or .webm"):
         clear.save(tmp_path / "a.mp4")
     assert sorted(os.listdir(tmp_path)) == ["a.mov", "a.webm"]
@@ -104,7 +109,14 @@ def test_a_motion_that_can_not_be_shown_is_refused_before_any_work(pipeline, sou
 
 def test_the_imagined_head_is_one_call_away(talk, tmp_path):
     pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
-    assert talk.save_mesh(tmp_path / "talk.glb").read_bytes()[:4] == b"glTF"
+    path = talk.save_mesh(tmp_path / "talk.glb")
+    assert path.read_bytes()[:4] == b"glTF" and verify(path).source_type == "trainedAlgorithmicMedia"
+
+
+def test_frames_stay_unmarked_if_asked(pipeline, sound, talk):
+    unmarked = pipeline(sound, identity=talk.identity, fps=10, watermark=False)
+    change = np.abs(unmarked.frames.astype(int) - talk.frames)
+    assert 0 < change.mean() < 2 and change.max() < 16
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda output: pickle.loads(pickle.dumps(output))])

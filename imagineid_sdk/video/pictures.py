@@ -15,6 +15,7 @@ from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import VideoError
 from imagineid_sdk.files import check_folder, folder_made, typed_write_errors
 from imagineid_sdk.video.picture import write_png
+from imagineid_sdk.video.provenance import Signing, read_signer
 
 
 def names_folder(path: str | os.PathLike[str]) -> bool:
@@ -25,7 +26,7 @@ def names_folder(path: str | os.PathLike[str]) -> bool:
 
 def write_pictures(
     path: str | os.PathLike[str], frames: Iterable[np.ndarray], *, audio: AudioClip | None,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str], sign: Signing = None,
 ) -> Path:  # fmt: skip
     """Write ``00000.png``, ``00001.png``, ... and ``sound.wav`` into a new folder, which appears when it is complete.
 
@@ -34,11 +35,14 @@ def write_pictures(
         frames: uint8 (height, width, 3), or 4 channels with a matte.
         audio: the sound, or None.
         metadata: text chunks of every picture.
+        sign: certificate and key, for a C2PA manifest in every picture.
 
     Raises:
         VideoError: the folder has something in it or can't be written.
+        OptionError: a signer that can't be used.
     """
     target = check_empty_folder(path)
+    signer = read_signer(sign, picture_in(path, 0))
     partial = target.with_name(f".imagineid-{uuid.uuid4().hex}.part")
     with folder_made(target):
         try:
@@ -46,7 +50,9 @@ def write_pictures(
                 partial.mkdir()
             count = -1
             for count, frame in enumerate(frames):
-                write_png(partial / f"{count:05}.png", frame, metadata)
+                picture = write_png(picture_in(partial, count), frame, metadata)
+                if signer is not None:
+                    signer.sign(picture, picture.suffix, picture.name)
             if count < 0:
                 raise VideoError("There are no frames to write. Give at least one.")
             with typed_write_errors(target):
@@ -58,6 +64,11 @@ def write_pictures(
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return Path(path)
+
+
+def picture_in(folder: str | os.PathLike[str], number: int) -> Path:
+    """Where the picture of a frame is."""
+    return Path(folder) / f"{number:05}.png"
 
 
 def check_empty_folder(path: str | os.PathLike[str]) -> Path:

@@ -24,8 +24,9 @@ from typing_extensions import Self
 
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError, VideoError, check_number
-from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete
+from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete, typed_write_errors
 from imagineid_sdk.video.formats import MP4, format_of
+from imagineid_sdk.video.provenance import Signing, XmpInserter, add_xmp, read_signer, xmp_arguments
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
 """Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word. A gif has none."""
@@ -66,17 +67,19 @@ class Recorder:
         source: the file that the sound comes from, which is never overwritten.
         metadata: text by tag (`METADATA_KEYS`), shown by players as title, comment, ... A function is called with the
             first frame.
+        sign: certificate and key, for a C2PA manifest in a file (`provenance.read_signer`).
 
     Raises:
         VideoError: from any call: a target that can't be written, unusable frames, or an encoder that failed.
-        OptionError: fps out of range, or an unknown tag.
+        OptionError: fps out of range, an unknown tag, or a signer that can't be used.
         FFmpegError: there is no encoder.
     """
 
     def __init__(
         self, target: PathOrFile, *, fps: float, rate: int = 0, channels: int = 0, source: str | None = None,
-        metadata: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        metadata: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None, sign: Signing = None,
     ) -> None:  # fmt: skip
+        self._signer = read_signer(sign, target)
         self._frame_rate, self._rate, self._channels = frame_rate(fps), rate, channels
         self._metadata = metadata or {}
         if not callable(self._metadata):
@@ -137,6 +140,11 @@ class Recorder:
             raise self._failure()
         if self._pump is not None:
             self._pump.join()
+        if self._path is not None:
+            with typed_write_errors(self._path):
+                add_xmp(self._partial, self._format.suffix)
+            if self._signer is not None:
+                self._signer.sign(self._partial, self._format.suffix, self._path.name)
 
     def _checked(self, frames: np.ndarray) -> np.ndarray:
         if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] not in (3, 4):
@@ -162,16 +170,8 @@ class Recorder:
         """Starts the encoder for frames of the size that was seen."""
         assert self._size is not None
         height, width, channels = self._size
-        command = [
-            find_ffmpeg(),
-            "-v",
-            "error",
-            "-y",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "rgb24" if channels == 3 else "rgba",
-        ]
+        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo"]
+        command += ["-pix_fmt", "rgb24" if channels == 3 else "rgba"]
         command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
         if self._sound is not None:
             command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
@@ -182,8 +182,9 @@ class Recorder:
         if self._path is None:
             command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
         else:
-            partial = self._closing.enter_context(placed_when_complete(self._path))
-            command += [*FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{partial}"]
+            self._partial = self._closing.enter_context(placed_when_complete(self._path))
+            command += xmp_arguments(self._format.suffix)
+            command += [*FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{self._partial}"]
         self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=self._log, start_new_session=True,
@@ -219,7 +220,7 @@ class Recorder:
 
 def write_mp4(
     path: PathOrFile, frames: Iterable[np.ndarray], *, fps: float, audio: AudioClip | None,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str], sign: Signing = None,
 ) -> Path | None:  # fmt: skip
     """Encode frames and sound, as H.264 and AAC or what else the ending says, and put the file in place when it is
     complete.
@@ -229,7 +230,7 @@ def write_mp4(
             an open binary file, which gets an mp4.
         frames: uint8 RGB, each item one frame (height, width, 3) or a batch (n, height, width, 3); both sides even.
             RGBA where the format has transparency. They are taken one by one, so a generator may make them as it goes.
-        fps, metadata: as for `Recorder`.
+        fps, metadata, sign: as for `Recorder`.
         audio: its `original` is the sound track, whole, at its own rate and channels; None for a silent film.
 
     Returns the path. Whatever `frames` raises, KeyboardInterrupt included, is passed on after the clean-up.
@@ -240,7 +241,7 @@ def write_mp4(
     """
     sound = {} if audio is None else {"rate": audio.original_rate, "channels": audio.original.shape[1]}
     source = None if audio is None else audio.source
-    with Recorder(path, fps=fps, source=source, metadata=metadata, **sound) as recorder:
+    with Recorder(path, fps=fps, source=source, metadata=metadata, sign=sign, **sound) as recorder:
         if audio is not None:
             recorder.hear(audio.original)
         for item in frames:
@@ -382,10 +383,12 @@ def _write_all(pipe: IO[bytes], content: memoryview) -> None:
 
 
 def _pump(source: IO[bytes], target: IO[bytes]) -> None:
-    """The encoder's output into the caller's file; if that takes no more, the encoder learns of it."""
+    """The encoder's output, with XMP, into the caller's file; if that takes no more, the encoder learns of it."""
     read: Callable[[int], bytes] = getattr(source, "read1", source.read)
     with source, suppress(OSError, ValueError):
+        inserter = XmpInserter()
         while part := read(1 << 16):
-            target.write(part)
+            target.write(inserter.feed(part))
             if hasattr(target, "flush"):
                 target.flush()
+        target.write(inserter.finish())
