@@ -19,7 +19,7 @@ from imagineid_sdk.video.backdrop import Backdrop
 
 @pytest.fixture(scope="module")
 def renderer(pipeline, person):
-    return pipeline.renderer(person, reference_steps=2)
+    return pipeline.renderer(person, reference_steps=2, watermark=False)
 
 
 @pytest.fixture(scope="module")
