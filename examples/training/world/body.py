@@ -9,41 +9,33 @@ import numpy as np
 import scipy.sparse as sp
 
 from .camera import Framing, HeadPose, perspective, rotation
-from .glasses import glasses_mesh
-from .hair import shape_hair, turn_back
 from .head import MODEL_SCALE, Head, Part, split_by_uv
 from .people import Person
-from .wrinkles import face_places
 
 LID_CLEARANCE = 1.045  # lids stay this many eyeball radii away from the eyeball's centre
 BONE_SHARE = (0.18, 0.18, 0.22, 0.42)  # of a head turn: three neck bones, head
 GAZE_YAW, GAZE_PITCH = 28.0, 22.0  # degrees at an eyeLook action of 1
 FIELD_OF_VIEW = 14.0  # degrees, a portrait lens
-EYE_RINGS, EYE_SEGMENTS = 15, 26
-SKULL_CENTER = np.array([0, 0.02, -0.075])  # metres from the point between the eyes
-BEARD_LINE = (
-    (0, 0.012, 0.026, 0.034, 0.045, 0.060, 0.070, 0.080),
-    (0.020, 0.019, 0.008, -0.004, 0.000, 0.014, 0.035, 0.070),
-)  # metres from the middle of the mouth: how high a beard grows, from the moustache over the cheeks to the ears
-BEARD_DEPTH = 0.055  # metres, z of the template behind which no beard grows
-FRINGE = 0.10  # eye-mouth distances by which fringes end higher at a hairline of 1
 
 
 @dataclass(frozen=True)
 class PosedBody:
-    """vertices: (vertices, 3); gaze: (2, 3) unit vectors and eye_centers: (2, 3), left and right; metres."""
+    """vertices: (vertices, 3); gaze: (2, 3) unit vectors and eye_centers: (2, 3), left and right; head: (4, 4) from the
+    resting head to the turned one; metres."""
 
     vertices: np.ndarray
     gaze: np.ndarray
     eye_centers: np.ndarray
+    head: np.ndarray
 
 
 class Body:
-    """The drawn surfaces of a person share one vertex list: head, fitted parts, eyeballs.
+    """The surfaces of a person share one vertex list: head and fitted parts. Eyeballs, glasses and strands come in
+    the picture.
 
-    Surfaces: skin, lash, brow, teeth, tongue, cloth, hair (unless shaved), eye, perhaps glasses. A drawn vertex is a
-    vertex with one texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices,
-    `triangles[surface]` (n, 3) index drawn vertices. `attributes` (drawn, 4) are what the shaders call attributes.
+    Surfaces: skin, brow (a card that shows where brows grow), teeth, tongue, cloth. A drawn vertex is a vertex with one
+    texture coordinate: `drawn` maps to vertices, `spans[surface]` is its range of drawn vertices, `triangles[surface]`
+    (n, 3) index drawn vertices. `teeth` (vertices, 3): tooth 1 or gum 0, height and side, see `arrange_teeth`.
     """
 
     def __init__(self, head: Head, person: Person):
@@ -58,18 +50,9 @@ class Body:
         self.action_basis = (head.action_shapes[:, self.moving] * self.action_scale[:, None, None]).astype(np.float32)
         self.rest = vertices.astype(np.float32)
         self.rest[self.moving] += np.tensordot(head.action_vector(person.rest), self.action_basis, 1)
-        self.attributes = np.zeros((len(self.drawn), 4), np.float32)
-        self.attributes[:, 0] = 1
-        self.attributes[slice(*self.spans["skin"]), 1:] = _skin_regions(
-            head.template[self.drawn[slice(*self.spans["skin"])]], head, person.hair_shape
-        )
-        self.places = np.zeros((len(self.drawn), 2), np.float32)
-        self.places[slice(*self.spans["skin"])] = face_places(head)[self.drawn[slice(*self.spans["skin"])]]
-        for surface, kind, name in (("teeth", "teeth", "teeth_base"), ("lash", "eyelashes", person.lash)):
-            part = head.part(kind, name)
-            self.attributes[slice(*self.spans[surface]), 1:] = part.attributes[part.vertices]
-        first, last = self.spans["eye"]
-        self.attributes[(first + last) // 2 : last, 1] = 1
+        self.teeth = np.zeros((len(vertices) + len(self.offsets), 3), np.float32)
+        part = head.part("teeth", "teeth_base")
+        self.teeth[self.drawn[slice(*self.spans["teeth"])]] = part.attributes[part.vertices]
         self._set_view()
 
     def pose(
@@ -79,22 +62,13 @@ class Body:
         surface = self._clear_of_eyes(self._act(actions))
         parts = self.placement @ surface + self.offsets
         turns = self._eye_rotations(actions, gaze)
-        eyes = np.concatenate(
-            [self.eye_directions @ turns[k].T * self.eye_radius + self.eye_centers[k] for k in (0, 1)]
-        )
-        vertices = np.concatenate([surface, parts, eyes, self.glasses]).astype(np.float32)
+        vertices = np.concatenate([surface, parts]).astype(np.float32)
         bones = self._bone_matrices((head_pose or HeadPose()).rotation())
         blended = (self.skinning @ bones.reshape(5, 12)).reshape(-1, 3, 4)
         vertices = np.einsum("nij,nj->ni", blended[:, :, :3], vertices) + blended[:, :, 3]
-        head = bones[4]
-        centers = self.eye_centers @ head[:, :3].T + head[:, 3]
-        return PosedBody(vertices, np.stack([head[:, :3] @ turn[:, 2] for turn in turns]), centers)
-
-    def normals(self, vertices: np.ndarray) -> np.ndarray:
-        """(vertices, 3) unit, area weighted."""
-        a, b, c = (vertices[self.all_triangles[:, k]] for k in range(3))
-        normals = self.to_vertices @ np.cross(b - a, c - a)
-        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        head = np.vstack([bones[4], [0, 0, 0, 1]])
+        centers = self.eye_centers @ head[:3, :3].T + head[:3, 3]
+        return PosedBody(vertices, np.stack([head[:3, :3] @ turn[:, 2] for turn in turns]), centers, head)
 
     def view(self, posed: PosedBody, framing: Framing) -> tuple[np.ndarray, np.ndarray]:
         """View-projection matrix (4, 4) and the point that the camera looks at."""
@@ -173,35 +147,14 @@ class Body:
             size = part_scale(head, vertices, part.scale)
             placements.append(part.placement)
             offset = part.offsets * size
-            if surface == "hair":
-                placed = part.placement @ vertices + offset
-                width = _view_width(self.eye_centers, vertices[head.mouth_vertices].mean(0))
-                offset += shape_hair(placed, self._skull_center(), width, person.hair_shape) - placed
             offsets.append(offset.astype(np.float32))
             weights = self._part_skinning(surface, part, part.placement @ vertices + offsets[-1])
             skinning.append(weights.astype(np.float32))
-            shown = _front_teeth(head, part) if surface == "teeth" else part.triangles
-            self._add(surface, part.vertices + count, part.uvs, shown)
+            self._add(surface, part.vertices + count, part.uvs, part.triangles)
             count += len(part.offsets)
         self.placement, self.offsets = sp.vstack(placements).tocsr(), np.concatenate(offsets)
-        self.eye_directions, faces, uvs = eyeball()
-        single = len(self.eye_directions)
-        self._add("eye", np.arange(2 * single) + count, np.r_[uvs, uvs], np.r_[faces, faces + single])
-        count += 2 * single
-        self.glasses = np.zeros((0, 3))
-        if person.glasses:
-            self.glasses, faces = glasses_mesh(person.glasses, self.eye_centers, self.eye_radius)
-            added = len(self.glasses)
-            self._add("glasses", np.arange(added) + count, np.zeros((added, 2)), faces)
-            count += added
-        rigid = 2 * single + len(self.glasses)
-        skinning.append(np.tile(np.array([[0, 0, 0, 0, 1]], np.float32), (rigid, 1)))
         self.skinning, self.drawn = np.concatenate(skinning), np.concatenate(self._drawn)
         self.uvs = np.concatenate(self._uvs).astype(np.float32)
-        self.all_triangles = self.drawn[np.concatenate(list(self.triangles.values()))]
-        number = len(self.all_triangles)
-        entries = (np.ones(3 * number, np.float32), (self.all_triangles.ravel(), np.repeat(np.arange(number), 3)))
-        self.to_vertices = sp.csr_matrix(entries, shape=(count, number))
 
     def _add(self, surface: str, vertices: np.ndarray, uvs: np.ndarray, triangles: np.ndarray) -> None:
         first = sum(len(part) for part in self._drawn)
@@ -221,30 +174,16 @@ class Body:
 
     def _part_skinning(self, surface: str, part: Part, vertices: np.ndarray) -> np.ndarray:
         with_head = np.array([0, 0, 0, 0, 1], np.float32)
-        if surface in ("teeth", "tongue", "brow", "lash"):
+        if surface in ("teeth", "tongue", "brow"):
             return np.tile(with_head, (len(vertices), 1))
         weights = np.clip(part.placement @ self.head.skinning, 0, None)
         weights /= np.maximum(weights.sum(1, keepdims=True), 1e-6)
-        if surface != "hair":
-            return weights
-        # Hair above the neck turns with the head, further down it lies on the shoulders.
-        neck, top = self.bone_heads[1, 1], self.bone_heads[3, 1]
-        height = np.clip((vertices[:, 1] - neck) / max(top - neck, 0.01), 0, 1)[:, None].astype(np.float32)
-        return weights * (1 - height) + with_head * height
-
-    def _skull_center(self) -> np.ndarray:
-        return self.eye_centers.mean(0) + SKULL_CENTER
+        return weights
 
     def _set_view(self) -> None:
         posed = self.pose(np.zeros(len(self.head.actions), np.float32))
         eyes, mouth = posed.eye_centers.mean(0), self.mouth_center(posed)
         self.eye_to_mouth = eyes[1] - mouth[1]
-        if "hair" in self.spans:
-            hair = slice(*self.spans["hair"])
-            hairline = self.person.hair_shape[3]
-            place = (posed.vertices[self.drawn[hair]] - eyes) / self.eye_to_mouth
-            self.attributes[hair, 1:] = place - [0, FRINGE * hairline, 0]
-        self.hair_center = self._skull_center()
         self.view_width = _view_width(posed.eye_centers, mouth)
         self.view_center = np.array([0, eyes[1] - 0.20 * self.eye_to_mouth, eyes[2]])
         self.camera_distance = self.view_width / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
@@ -261,14 +200,12 @@ def _view_width(eyes: np.ndarray, mouth: np.ndarray) -> float:
 
 def _part_list(person: Person) -> list[tuple[str, str, str]]:
     """(surface, kind of asset, name)."""
-    parts = [
-        ("lash", "eyelashes", person.lash),
+    return [
         ("brow", "eyebrows", person.brow),
         ("teeth", "teeth", "teeth_base"),
         ("tongue", "tongue", "tongue01"),
         ("cloth", "clothes", person.clothes),
     ]
-    return parts if person.shaved else [*parts, ("hair", "hair", person.hair)]
 
 
 def part_scale(head: Head, vertices: np.ndarray, scale: dict[str, tuple[int, int, float]]) -> np.ndarray:
@@ -284,60 +221,9 @@ def part_scale(head: Head, vertices: np.ndarray, scale: dict[str, tuple[int, int
     return np.array(factors, np.float32)
 
 
-def _front_teeth(head: Head, part: Part) -> np.ndarray:
-    """Triangles of the front teeth that look forward: the rest would show through thin lips."""
-    vertices = (part.placement @ head.template)[part.vertices]
-    a, b, c = (vertices[part.triangles[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    depth = np.stack([a, b, c], 1)[:, :, 2].mean(1)
-    return part.triangles[(depth > np.quantile(vertices[:, 2], 0.999) - 0.032) & (normals[:, 2] > -0.45)]
-
-
 def _fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
     """Least-squares centre and radius."""
     system = np.c_[2 * points, np.ones(len(points))]
     solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
     center = solution[:3]
     return center, np.sqrt(solution[3] + center @ center)
-
-
-def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Directions (n, 3) of the front 85 degrees of an eyeball with a bulging cornea, triangles, texture coordinates."""
-    polar = np.linspace(0, np.radians(85), EYE_RINGS)
-    around = np.linspace(0, 2 * np.pi, EYE_SEGMENTS, endpoint=False)
-    t, p = np.meshgrid(polar, around, indexing="ij")
-    directions = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], -1).reshape(-1, 3)
-    directions = directions * (1 + 0.026 * np.exp(-((t / 0.42) ** 4))).reshape(-1, 1)
-    faces = []
-    for ring in range(EYE_RINGS - 1):
-        for k in range(EYE_SEGMENTS):
-            a, b = ring * EYE_SEGMENTS + k, ring * EYE_SEGMENTS + (k + 1) % EYE_SEGMENTS
-            faces += [(a, a + EYE_SEGMENTS, b), (b, a + EYE_SEGMENTS, b + EYE_SEGMENTS)]
-    # MakeHuman's eye texture: iris of radius .128 around (.7255, .2985), the white around it.
-    radius = np.where(t < 0.47, t / 0.47 * 0.128, 0.128 + (t - 0.47) * (0.17 / 0.62)).clip(0, 0.285).reshape(-1)
-    p = p.reshape(-1)
-    uvs = np.stack([0.7255 + radius * np.cos(p), 1 - (0.2985 - radius * np.sin(p))], -1)
-    return directions.astype(np.float32), np.array(faces), uvs.astype(np.float32)
-
-
-def _skin_regions(points: np.ndarray, head: Head, hair_shape: np.ndarray) -> np.ndarray:
-    """(n, 3) for skin vertices of the template: scalp, beard, cheeks and nose, each 0..1."""
-    mouth = head.template[head.mouth_vertices].mean(0)
-    skull = np.mean([eyelid.center for eyelid in head.eyelids], axis=0) + SKULL_CENTER
-
-    def ramp(value: np.ndarray, width: float) -> np.ndarray:
-        return np.clip(value / width, 0, 1)
-
-    x, height, depth = points[:, 0], points[:, 1], points[:, 2]
-    up, front = turn_back(height - skull[1], depth - skull[2], -hair_shape[3])
-    up, front = up + skull[1], front + skull[2]
-    scalp = ramp(up - 0.735, 0.02) + ramp(0.04 - front, 0.02) * ramp(up - 0.655, 0.02)
-    above_mouth = height - mouth[1]
-    below_cheek = np.interp(np.abs(x), *BEARD_LINE) - above_mouth
-    beard = ramp(below_cheek, 0.006) * ramp(above_mouth + 0.085, 0.025) * ramp(depth - BEARD_DEPTH, 0.02)
-    mirrored = np.abs(points) * [1, 0, 0] + points * [0, 1, 1]
-    cheek = ((mirrored - [0.045, mouth[1] + 0.035, 0.105]) / [0.022, 0.018, 0.03]) ** 2
-    nose = ((points - [0, mouth[1] + 0.04, 0.15]) / [0.014, 0.016, 0.03]) ** 2
-    blush = np.exp(-cheek.sum(1)) + 0.6 * np.exp(-nose.sum(1))
-    return np.stack([np.clip(scalp, 0, 1), beard, blush], 1)

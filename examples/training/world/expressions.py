@@ -54,6 +54,18 @@ def random_frame(head: Head, rng: np.random.Generator) -> tuple[np.ndarray, Head
     return np.clip(face.actions, 0, 1), HeadPose(*(float(angle) for angle in angles))
 
 
+def bare_teeth(head: Head, actions: np.ndarray) -> np.ndarray:
+    """What anny's actions leave out: an opening jaw bares the upper teeth a little, a smile over parted lips more."""
+    actions, index = np.array(actions, np.float32), head.action_index
+    jaw = actions[index["jawOpen"]]
+    rounded = min(1.0, actions[index["mouthFunnel"]] + actions[index["mouthPucker"]])
+    for side in ("Left", "Right"):
+        smile = actions[index["mouthSmile" + side]]
+        actions[index["mouthUpperUp" + side]] += (0.30 * jaw + 0.45 * smile * min(1, jaw * 10)) * (1 - 0.8 * rounded)
+        actions[index["mouthLowerDown" + side]] += 0.12 * jaw * (1 - rounded)
+    return np.clip(actions, 0, 1)
+
+
 class _Face:
     """A frame's actions while they are being gathered."""
 

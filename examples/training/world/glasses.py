@@ -15,17 +15,22 @@ FRAMES = {
 }
 
 
-def glasses_mesh(frame: str, eye_centers: np.ndarray, eye_radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (n, 3) and triangles (m, 3) on the resting head, metres. eye_centers: (2, 3), left (x > 0) and right."""
+Mesh = tuple[np.ndarray, np.ndarray]
+"""Vertices (n, 3) and triangles (m, 3)."""
+
+
+def glasses_mesh(frame: str, eye_centers: np.ndarray, eye_radius: float) -> tuple[Mesh, Mesh]:
+    """Frame and lenses on the resting head, metres. eye_centers: (2, 3), left (x > 0) and right."""
     half_width, half_height, exponent, radius = FRAMES[frame]
     half = 0.5 * np.linalg.norm(eye_centers[0] - eye_centers[1])
     middle = eye_centers.mean(0)
     front = middle[2] + eye_radius + EYE_RELIEF
-    tubes = []
+    tubes, lenses = [], []
     for sign in (1, -1):
         center = np.array([middle[0] + sign * half, middle[1] - 0.06 * half, front])
         rim = _outline(center, half * half_width, half * half_height, exponent)
         rim[:, 2] -= 0.10 * np.abs(rim[:, 0] - middle[0]) ** 2 / half  # frames wrap around the face a little
+        lenses.append(_lens(rim))
         outer = rim[np.argmax(rim[:, 0] * sign)] + np.array([0, 0.25 * half * half_height, 0])
         hinge = outer + np.array([sign * 0.004, 0, -0.004])
         ear = np.array([middle[0] + sign * 0.076, outer[1] - 0.004, middle[2] - 0.075])
@@ -35,9 +40,20 @@ def glasses_mesh(frame: str, eye_centers: np.ndarray, eye_radius: float) -> tupl
     arch = 0.12 * half * (1 - (x / inner) ** 2)
     bridge = np.stack([middle[0] + x, middle[1] + 0.05 * half + arch, np.full(9, front) + 0.3 * arch], 1)
     tubes.append(_tube(bridge, radius, closed=False))
-    counts = np.cumsum([0] + [len(vertices) for vertices, _ in tubes])
-    triangles = [faces + first for (_, faces), first in zip(tubes, counts, strict=False)]
-    return np.concatenate([vertices for vertices, _ in tubes]), np.concatenate(triangles)
+    return _join(tubes), _join(lenses)
+
+
+def _join(meshes: list[Mesh]) -> Mesh:
+    counts = np.cumsum([0] + [len(vertices) for vertices, _ in meshes])
+    triangles = [faces + first for (_, faces), first in zip(meshes, counts, strict=False)]
+    return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(triangles)
+
+
+def _lens(rim: np.ndarray) -> Mesh:
+    """A fan over the rim, a little domed."""
+    count = len(rim)
+    triangles = [(0, 1 + k, 1 + (k + 1) % count) for k in range(count)]
+    return np.concatenate([rim.mean(0)[None] + [[0, 0, 0.0015]], rim]), np.array(triangles)
 
 
 def _outline(center: np.ndarray, half_width: float, half_height: float, exponent: float) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The picture: the world's people drawn by Blender's path tracer Cycles (the `bpy` wheel, see ../README.md)."""
