@@ -96,7 +96,7 @@ def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -
     return [
         Prepared(person, folder, replace(describe(person), code=known[person.path.stem]))
         for person in people(renders, held_out)
-        if (folder / f"{person.path.stem}.latents.npy").exists()
+        if person.path.stem in known and (folder / f"{person.path.stem}.latents.npy").exists()
     ]
 
 
@@ -124,8 +124,8 @@ def main() -> None:
     everyone = people(options.people) + people(options.people, held_out=True)
     if options.what == "maps":
         head = ParametricHead.from_pretrained(options.head)
-        codes = np.load(options.codes)
-        for person in tqdm(everyone):
+        codes = dict(np.load(options.codes))
+        for person in tqdm([person for person in everyone if person.path.stem in codes]):
             target = options.out / f"{person.path.stem}.maps.npy"
             if not target.exists():
                 drawn = draw_maps(head, person, codes[person.path.stem], options.frames)

@@ -16,7 +16,7 @@ import torch
 from examples.training.blocks import pack
 from examples.training.people_dataset import Person, people
 from examples.training.world.assets import Assets
-from examples.training.world.body import eyeball, part_scale
+from examples.training.world.body import part_scale
 from examples.training.world.head import Head
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.face.mesh import geometry_maps as geometry
@@ -29,6 +29,7 @@ IRIS_ANGLE = 0.45
 """Radians from the optical axis."""
 EXTRA_WEIGHT = np.repeat([25.0, 25.0, 5.0, 2.0, 25.0], [6, 1, 12, 4, 4])
 """Weight of the extras in the principal components: a millimetre of an eye's centre matters more than one of a neck."""
+EYE_RINGS, EYE_SEGMENTS = 15, 26
 
 
 def phenotype_features(phenotype: dict[str, float]) -> np.ndarray:
@@ -191,6 +192,25 @@ def build(base: Head, reduction: Reduction, folder: Path) -> ParametricHead:
         buffer = getattr(head, name)
         buffer.copy_(torch.from_numpy(np.asarray(table)).to(buffer.dtype))
     return head
+
+
+def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Directions (n, 3) of the front 85 degrees of an eyeball with a bulging cornea, triangles, texture coordinates."""
+    polar = np.linspace(0, np.radians(85), EYE_RINGS)
+    around = np.linspace(0, 2 * np.pi, EYE_SEGMENTS, endpoint=False)
+    t, p = np.meshgrid(polar, around, indexing="ij")
+    directions = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], -1).reshape(-1, 3)
+    directions = directions * (1 + 0.026 * np.exp(-((t / 0.42) ** 4))).reshape(-1, 1)
+    faces = []
+    for ring in range(EYE_RINGS - 1):
+        for k in range(EYE_SEGMENTS):
+            a, b = ring * EYE_SEGMENTS + k, ring * EYE_SEGMENTS + (k + 1) % EYE_SEGMENTS
+            faces += [(a, a + EYE_SEGMENTS, b), (b, a + EYE_SEGMENTS, b + EYE_SEGMENTS)]
+    # MakeHuman's eye texture: iris of radius .128 around (.7255, .2985), the white around it.
+    radius = np.where(t < 0.47, t / 0.47 * 0.128, 0.128 + (t - 0.47) * (0.17 / 0.62)).clip(0, 0.285).reshape(-1)
+    p = p.reshape(-1)
+    uvs = np.stack([0.7255 + radius * np.cos(p), 1 - (0.2985 - radius * np.sin(p))], -1)
+    return directions.astype(np.float32), np.array(faces), uvs.astype(np.float32)
 
 
 def main() -> None:
