@@ -155,7 +155,7 @@ def open_audio_argument(name: str) -> Any:
 
 def checked(name: str | None) -> Path | None:
     """The path of a sound, checked."""
-    from imagineid_sdk.audio.decoding import checked_path
+    from imagineid_sdk.audio.sources import checked_path
 
     return None if name is None else checked_path(name)
 

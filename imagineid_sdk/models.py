@@ -39,6 +39,9 @@ COMPONENTS: dict[str, type[Any]] = LISTENING_AND_FACE | {
 }  # fmt: skip
 """Components of ``tiny``."""
 
+OPTIONAL = ("attribute_embedder", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer", "scheduler")
+"""Components that only one of the backends has."""
+
 IMAGINING = (*(name for name in COMPONENTS if name not in LISTENING_AND_FACE), "text_encoder")
 """Networks that imagine, with either backend; ``dtype=`` is theirs."""
 

@@ -97,9 +97,9 @@ class PortraitOptions(BaseModel):
         self.overrides  # noqa: B018 (both are checked when they are first made)
         self.backdrop  # noqa: B018
 
-    def for_video(self, seed: int | None) -> GenerateOptions:
-        """The same with the other options of a call as they are by default."""
-        return GenerateOptions(seed=seed, **{name: getattr(self, name) for name in self.model_fields_set})
+    def given(self) -> dict[str, Any]:
+        """Those that were set."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
     @cached_property
     def overrides(self) -> Overrides:

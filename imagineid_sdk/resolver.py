@@ -86,7 +86,7 @@ class Factors:
             return [seed] * count
         if seed is not None:
             raise OptionError("seed= and generator= both choose the person. Give one of them.")
-        one = isinstance(self.generator, torch.Generator)
+        one = not isinstance(self.generator, (list, tuple))
         given: list[Any] = [self.generator] * count if one else list(cast(Sequence[Any], self.generator))
         if len(given) != count or not all(isinstance(generator, torch.Generator) for generator in given):
             raise OptionError(f"generator= can't be used: give one torch.Generator, or a list of {count}.")
@@ -151,6 +151,7 @@ def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: F
     return PersonResolver(known, imagine, speaker, settings.seed, mood)
 
 
+@pinned
 def sample_person(
     pipe: ImagineIDPipeline, voice: SpeakerIdentity | VoiceProfile, settings: GenerateOptions
 ) -> Identity:
@@ -160,6 +161,7 @@ def sample_person(
     return pipe.population.sample(pipe.head, heard, settings.overrides, seed)
 
 
+@pinned
 def recall_person(pipe: ImagineIDPipeline, identity: Person, settings: GenerateOptions) -> Identity:
     """A known person, edited as the options say."""
     return known_person(identity, pipe.population, pipe.head, settings.overrides, pipe.fingerprint)
@@ -175,6 +177,7 @@ def make_renderer(
 ) -> Renderer:
     """The renderer of a person; the portrait is sampled first if there is none."""
     backend = make_backend(pipe, settings)
+    pipe.workers = pipe.workers.sized(backend.workers)
 
     def on_step(step: int, time: float, latents: torch.Tensor) -> torch.Tensor:
         assert on_step_end is not None
@@ -183,8 +186,30 @@ def make_renderer(
         return changed
 
     return FrameRenderer(
-        pipe.head, backend, pipe.workers(backend.workers), identity, settings.backdrop,
+        pipe.head, backend, pipe.workers, identity, settings.backdrop,
         steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
         latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
         model=pipe.fingerprint,
     )  # fmt: skip
+
+
+def spoken(audio: Any, content: AudioSource | None) -> list[Any]:
+    """The clips whose words are said."""
+    clips = [content] if content is not None else audio if isinstance(audio, list) else [audio]
+    if not clips or clips[0] is None:
+        raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
+    return clips
+
+
+def seeds_of_faces(num_faces: int, seed: int, generator: Generators | None) -> list[int | None]:
+    """Seeds of several people for one voice: counted from one, or drawn.
+
+    Raises:
+        OptionError: a number or a seed that can't be used.
+    """
+    if isinstance(num_faces, bool) or not isinstance(num_faces, int) or num_faces < 1:
+        raise OptionError(f"num_faces={num_faces!r} can't be used. Ask for 1 or more.")
+    GenerateOptions(seed=seed)
+    if generator is None:
+        return list(range(seed, seed + num_faces))
+    return Factors(generator=generator).seeds(num_faces, None)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imagineid_sdk.audio.decoding import AudioSource, Decoded, check_stated_rate, encoded, read_through
+from imagineid_sdk.audio.decoders import Decoded, read_through
+from imagineid_sdk.audio.decoding import check_stated_rate
 from imagineid_sdk.audio.mixing import Levels
-from imagineid_sdk.audio.resampling import SAMPLE_RATE, Resampler
+from imagineid_sdk.audio.resampling import Resampler
+from imagineid_sdk.audio.sources import AudioSource, encoded
 from imagineid_sdk.errors import AudioError
 
 MINIMUM_DURATION = 0.04
@@ -87,6 +89,3 @@ def check_duration(seconds: float, label: str = "The sound") -> None:
             f"{label} is too short: {seconds:.3f} s. Give at least {MINIMUM_DURATION} s; a face that speaks needs a "
             "second or more."
         )
-
-
-__all__ = ["MINIMUM_DURATION", "SAMPLE_RATE", "AudioClip", "AudioSource", "check_duration", "load_audio"]

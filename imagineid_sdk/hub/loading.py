@@ -16,9 +16,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from imagineid_sdk.errors import MissingExtraError, OptionError, WeightsError
+from imagineid_sdk.face.mesh import rasterizer
 from imagineid_sdk.hub.download import HubOptions
+from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
-from imagineid_sdk.models import COMPONENTS, IMAGINING
+from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
 from imagineid_sdk.precision import pinned, read_dtype
 
 ALIGNMENT = 64
@@ -94,6 +96,24 @@ class LoadOptions(HubOptions):
         arguments.setdefault("low_cpu_mem_usage", find_spec("accelerate") is not None)
         types: dict[str, Any] = {} if self.dtype is None else {name: self.dtype for name in IMAGINING}
         return arguments | {"dtype": types | {"default": torch.float32}}
+
+
+def load_components(
+    model: str | os.PathLike[str] | None, chosen: LoadOptions, options: Mapping[str, Any]
+) -> dict[str, Any] | Path:
+    """The components of a recipe or of the embedded model; of others the folder, which diffusers reads.
+
+    Raises:
+        OptionError: an option is unknown.
+        HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
+    """
+    from imagineid_sdk.imagining.sd15.loading import load_recipe
+
+    rasterizer.load()
+    if is_recipe(model):
+        return embedded_components(LISTENING_AND_FACE) | load_recipe(str(model), chosen, options)
+    folder = chosen.folder(model, options)
+    return embedded_components(COMPONENTS) if folder == embedded_model() and not options else folder
 
 
 def check_names(options: Iterable[str], known: Iterable[str]) -> None:

@@ -3,6 +3,7 @@ layer of a few hundred pixels has too little work to share."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,8 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 import torch
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -41,15 +44,19 @@ class Workers:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
-    @property
-    def forked(self) -> bool:
-        """Whether this is the child of the process that these were made in, where the threads of neither this object
-        nor OpenMP exist."""
-        return self._process != os.getpid()
+    def in_this_process(self) -> Workers:
+        """These, or in the child of a fork new ones, with one thread: those of OpenMP exist in the parent alone, and a
+        layer would wait for them for ever."""
+        if self._process == os.getpid():
+            return self
+        logger.warning("The pipeline was loaded before a fork and runs on one thread. Load it in each process.")
+        torch.set_num_threads(1)
+        return Workers(1)
 
-    def fit(self, count: int) -> bool:
-        """Whether a new object with ``count`` would be the same, under torch's present number of threads."""
-        return (self.count, self._threads) == (count, torch.get_num_threads())
+    def sized(self, count: int) -> Workers:
+        """These, if they are ``count`` and torch's number of threads is what it was; else new ones."""
+        fit = (self.count, self._threads) == (count, torch.get_num_threads())
+        return self if fit else Workers(count)
 
     def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
         """``do`` done on every item, in order, on as many at a time as there are lanes.

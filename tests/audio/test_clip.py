@@ -16,7 +16,7 @@ import pytest
 import soundfile
 import torch
 
-from imagineid_sdk.audio.clip import MINIMUM_DURATION, SAMPLE_RATE, AudioClip, load_audio
+from imagineid_sdk.audio import MINIMUM_DURATION, SAMPLE_RATE, AudioClip, load_audio
 from imagineid_sdk.errors import AudioError, AudioNotFoundError
 
 

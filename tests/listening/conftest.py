@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import imagineid_sdk
-from imagineid_sdk.audio.clip import AudioClip
+from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import EmotionEncoder
 from imagineid_sdk.listening.identity import IdentityEncoder

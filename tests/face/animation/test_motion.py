@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.expression import lip_gap
@@ -11,6 +15,7 @@ from imagineid_sdk.face.animation.head_pose import POSE_LIMITS
 from imagineid_sdk.face.animation.lips import at_rest
 from imagineid_sdk.face.animation.motion import Animator, FaceMotion, animate
 from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
+from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.listening.profile import (
     EMOTIONS,
     MOUTH_BLENDSHAPES,
@@ -313,3 +318,29 @@ def test_no_frames_or_no_rate_are_refused():
         animate(voice, fps=25, num_frames=0, seed=0)
     with pytest.raises(OptionError, match="fps"):
         animate(voice, fps=0, num_frames=25, seed=0)
+
+
+def test_neighbouring_seeds_share_no_movement():
+    def brows(seed: int) -> np.ndarray:
+        return blendshape(move(60, seed=seed, voice=silence()), "browInnerUp")
+
+    def sway(seed: int) -> np.ndarray:
+        return move(60, seed=seed, voice=silence()).head_pose[:, 0]
+
+    correlations = [np.corrcoef(brows(seed), sway(seed + 1))[0, 1] for seed in range(6)]
+    assert np.abs(correlations).mean() < 0.35
+    noise = [scene_noise(SimpleNamespace(seed=seed), (1, 16, 16, 16)).flatten().numpy() for seed in (6, 7)]
+    face = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(7)).flatten().numpy()
+    assert abs(np.corrcoef(noise[0], face)[0, 1]) < 0.05 and abs(np.corrcoef(*noise)[0, 1]) < 0.05
+
+
+def silence() -> VoiceProfile:
+    voice = speaking_voice(60)
+    quiet = ProsodyTrack(*(np.full_like(voice.prosody.speech, value) for value in (0.0, -70.0, 0.0)))
+    return replace(voice, prosody=quiet)
+
+
+def test_motion_can_be_compared_and_printed():
+    motion = move(1)
+    assert motion == motion and motion in {motion} and motion != move(1)
+    assert repr(motion) == "FaceMotion(fps=25.0)" and len(motion) == 25

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 
 from imagineid_sdk.face.mesh.rasterizer import EMPTY, interpolate, rasterize, vertex_normals
@@ -41,3 +45,11 @@ def test_attributes_run_linearly_over_the_triangle():
 def test_a_surface_towards_the_camera_has_a_normal_towards_it():
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0.5, 1, 0]], np.float32)
     assert np.allclose(vertex_normals(vertices, FRONT), [[0, 0, 1]] * 3)
+
+
+def test_it_works_where_no_cache_can_be_written():
+    program = "from imagineid_sdk.face.mesh import rasterizer; rasterizer.load(); print('drawn')"
+    # Of all the places that numba could cache in, only one that never fits.
+    environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator"}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert run.stdout.strip() == "drawn", run.stderr

@@ -181,3 +181,48 @@ def test_ages_survive_the_trip_through_their_parameter():
     assert [round(age_in_years(age_parameter(years))) for years in (12, 25, 60, 88)] == [12, 25, 60, 88]
     assert age_parameter(30) < 0.8 < 0.86 < age_parameter(45), "skins of middle age come in from 0.8 on"
     assert len(WORDS["age"]) == 5
+
+
+# --- files and values that no person can have -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"code": np.full(96, np.nan, np.float32)}, "code holds"),
+        ({"reference": np.full((16, 16, 16), np.inf, np.float16)}, "reference holds"),
+        ({"traits": np.zeros(106, np.float32)}, "traits are 0"),
+        ({"gender": 3.0}, "gender"),
+        ({"age": float("nan")}, "age"),
+        ({"hair": "seaweed"}, "hair"),
+        ({"skin_rgb": (2.0, 0.0, 0.0)}, "skin_rgb"),
+    ],
+)
+def test_impossible_values_are_refused_when_they_are_read(cast, tmp_path, change, words):
+    with pytest.raises(IdentityFileError, match=words):
+        Identity.load(replace(cast(), **change).save(tmp_path / "odd.safetensors"))
+
+
+def test_a_file_may_be_read_by_those_who_may_read_any_new_file(cast, tmp_path):
+    (tmp_path / "plain").touch()
+    path = cast().save(tmp_path / "anna.safetensors")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert {entry.name for entry in tmp_path.iterdir()} == {"plain", "anna.safetensors"}
+
+
+def test_a_person_can_be_compared_hashed_and_printed(cast):
+    anna, other = cast(seed=1), cast(seed=1)
+    assert anna == anna and anna != other and len({anna, other}) == 2
+    assert len(repr(anna)) < 700 and "array" not in repr(anna)
+
+
+def test_sex_and_age_of_a_known_person_can_be_edited(cast, shipped_weights):
+    head = load_component(shipped_weights, "head", ParametricHead)
+    people = load_component(shipped_weights, "population", PopulationPrior)
+    anna = cast(seed=3)
+    older = people.edit(head, anna, Overrides(age=75))
+    assert older.words()["age"] == "old" and older.hair == anna.hair and not np.array_equal(older.code, anna.code)
+    man = people.edit(head, anna, Overrides(gender="male"))
+    assert man.words()["gender"] == "male" and man.clothes == anna.clothes
+    assert people.edit(head, anna, Overrides()) is anna
+    assert people.edit(head, anna, Overrides(age=anna.age, gender="female")) is anna
