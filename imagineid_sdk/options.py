@@ -33,7 +33,9 @@ class PortraitKwargs(TypedDict, total=False):
     glasses: str | None
     skin: Colour | None
     attributes: Literal["heard", "neutral"]
+    light: str | None
     background: Background
+    size: Literal[256, 512]
     adapters: tuple[Adapter, ...] | None
 
 
@@ -62,12 +64,13 @@ class PortraitOptions(BaseModel):
 
     Attributes:
         reference_steps: denoising steps of the portrait; None is 10, with sd15 25.
-        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
+        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of heard or
             sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
         background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
             sd15 only a colour word.
+        size: pixels of a frame's side, 512 or 256; with sd15 it is the base model's.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.
     """
 
@@ -86,7 +89,9 @@ class PortraitOptions(BaseModel):
     glasses: str | None = None
     skin: Colour | None = None
     attributes: Literal["heard", "neutral"] = "heard"
+    light: str | None = None
     background: Any = None
+    size: Literal[256, 512] = 512
     adapters: tuple[Adapter, ...] | None = None
 
     def __init__(self, **options: Any) -> None:

@@ -186,7 +186,7 @@ def make_renderer(
         return changed
 
     return FrameRenderer(
-        pipe.head, backend, pipe.workers, identity, settings.backdrop,
+        pipe.head, backend, pipe.workers, identity, settings.backdrop, size=settings.size,
         steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
         latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
         model=pipe.fingerprint,

@@ -7,7 +7,7 @@ import numpy as np
 from examples.training.people_dataset import CLOTHES, HAIR, SKIN, Person
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years
-from imagineid_sdk.face.persona.vocabulary import BEARDS, HAIRS, EYE_COLORS, HAIR_COLORS
+from imagineid_sdk.face.persona.vocabulary import BEARDS, EYE_COLORS, HAIR_COLORS, HAIRS
 
 HAIR_WORDS = {
     "buzz": "buzz cut", "crew": "crew cut", "messy": "tousled", "bob_fringe": "bob with fringe",

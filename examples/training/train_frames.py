@@ -40,7 +40,7 @@ from imagineid_sdk.imagining.adapters.semantic import SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import compose
 from imagineid_sdk.imagining.denoising import denoise_once
-from imagineid_sdk.imagining.painted import Painted, assemble, decode_frames, paint
+from imagineid_sdk.imagining.painted import Painted, assemble, decode_frames, look_at, paint
 
 PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT, OWN_WEIGHT = 0.5, 1.0, 0.2, 1.0, 0.3
 """Of the losses; OWN is the diffusion's own frame, without the portrait's pixels: it has to stay a face."""
@@ -100,7 +100,10 @@ def make_frames(
     latents = denoise_once(base.denoiser, noise, torch.ones(len(repeats)), tokens, spatial, blend)
     picture, trunk = decode_frames(base.autoencoder, latents)
     full = warp(portraits[repeats], flow)
-    painted = paint(adapters["blending_adapter"], picture, trunk, portraits[repeats], maps, flow, centers, full)
+    coarse = F.avg_pool2d(portraits, CELL)[repeats]
+    painted = paint(
+        adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look_at(full)
+    )
     return painted, F.avg_pool2d(full, 2), latents
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from imagineid_sdk.face.mesh.rasterizer import compiled
 
-
 MARGIN = 0.08
 """Of the picture's width: how far hair and shoulders may move beyond where the portrait has them."""
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -57,29 +59,35 @@ def decode_frames(autoencoder: HeadAutoencoder, latents: torch.Tensor) -> tuple[
     return picture, features[0]
 
 
+Look: TypeAlias = Callable[[Region, torch.Tensor], torch.Tensor]
+"""A region and its corners ``(frames, 2)`` in cells -> the warped portrait's pixels there, at full resolution,
+``(frames, 4, height, width)`` in [-1, 1]."""
+
+
 def paint(
-    adapter: BlendingAdapter, picture: torch.Tensor, trunk: torch.Tensor, portrait: torch.Tensor, maps: torch.Tensor,
-    flow: torch.Tensor, centers: torch.Tensor, full: torch.Tensor | None = None,
+    adapter: BlendingAdapter, picture: torch.Tensor, trunk: torch.Tensor, coarse: torch.Tensor, maps: torch.Tensor,
+    flow: torch.Tensor, centers: torch.Tensor, look: Look,
 ) -> Painted:  # fmt: skip
     """Args:
         picture, trunk: of `decode_frames`.
-        portrait: ``(1 or frames, 4, size, size)`` in [-1, 1].
-        maps, flow: see ``GeometryMaps``.
-        centers: ``(frames, 2, 2)``: of mouth and eyes, in widths of the picture.
-        full: the portrait warped to each frame at full resolution, if it is there already.
+        coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
+        maps, flow, centers: see ``GeometryMaps``.
+        look: the warped portrait.
     """
     cells = maps.shape[-1]
-    coarse = F.avg_pool2d(portrait, portrait.shape[-1] // cells)
     mask, gain = adapter.cover(trunk, maps, warp(coarse, flow).to(trunk.dtype))
-    full = warp(portrait, flow) if full is None else full
     regions = []
     for k, (region, painter) in enumerate(((MOUTH, adapter.mouth), (EYES, adapter.eyes))):
         corners = corner(centers[:, k], region, cells)
         below = F.interpolate(cut(trunk, corners, region, 0.5), scale_factor=2, mode="nearest")
-        seen = cut(full, corners, region, CELL).to(trunk.dtype)
-        pixels, share = painter(below, cut(maps, corners, region), seen)
+        pixels, share = painter(below, cut(maps, corners, region), look(region, corners).to(trunk.dtype))
         regions.append(PaintedRegion(corners, pixels, share * fade(region).to(share)))
     return Painted(picture, mask, gain, tuple(regions))
+
+
+def look_at(full: torch.Tensor) -> Look:
+    """At portraits that are warped already, ``(frames, 4, size, size)`` at full resolution."""
+    return lambda region, corners: cut(full, corners, region, CELL)
 
 
 def assemble(painted: Painted, warped: torch.Tensor) -> torch.Tensor:
@@ -118,6 +126,3 @@ def _lay(frames: torch.Tensor, region: PaintedRegion, shrink: int) -> torch.Tens
         placed[k, :, y : y + height, x : x + width] = pixels[k].to(frames.dtype)
         share[k, :, y : y + height, x : x + width] = mask[k].to(frames.dtype)
     return frames + share * (placed - frames)
-
-
-__all__ = ["MOUTH", "EYES", "Painted", "PaintedRegion", "Region", "assemble", "brighten", "decode_frames", "paint"]

@@ -27,6 +27,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         head, backend, workers: of the pipeline.
         identity: whom the frames show; the face is imagined first if there is none, or one of another model.
         backdrop: what is laid behind the person.
+        size: pixels of a frame's side.
         steps, portrait_steps: denoising steps of a frame and of the portrait; None is the backend's own number.
         latents: give latents instead of pictures.
         on_step: called after each step of the portrait.
@@ -38,7 +39,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def __init__(
         self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
-        backdrop: Backdrop, *, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
+        backdrop: Backdrop, *, size: int = 512, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
         on_step: OnStep | None = None, model: str = "",
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
@@ -55,14 +56,14 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
             identity = replace(identity, reference=made[0].half().cpu().numpy(), model=model)
         assert identity.reference is not None
         self.identity = identity
-        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None])
+        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None], size)
 
     def portrait(self) -> np.ndarray:
-        """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
+        """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
         return self._backdrop.lay_behind(self._backend.picture(self._scene))[0]
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
-        """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
+        """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
         if self._workers.count == 1:
             yield from self._in_order(motion)
             return
@@ -80,11 +81,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def _in_order(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         for pictures, latents in self._backend.frames(self._scene, self.draw(motion), self._steps):
-            yield latents.cpu() if self._latents else self._lay(pictures)
-
-    @pinned
-    def _lay(self, pictures: torch.Tensor) -> np.ndarray:
-        return self._backdrop.lay_behind(pictures)
+            yield latents.cpu() if self._latents else self._backdrop.lay_behind(pictures)
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""
