@@ -36,7 +36,8 @@ LISTENING_AND_FACE: dict[str, type[Any]] = {
 
 COMPONENTS: dict[str, type[Any]] = LISTENING_AND_FACE | {
     "autoencoder": HeadAutoencoder, "portrait_decoder": PortraitDecoder, "denoiser": UNet2DConditionModel,
-    "attribute_embedder": AttributeEmbedder, "semantic_adapter": SemanticAdapter, "spatial_adapter": SpatialAdapter, "blending_adapter": BlendingAdapter,
+    "attribute_embedder": AttributeEmbedder, "semantic_adapter": SemanticAdapter, "spatial_adapter": SpatialAdapter,
+    "blending_adapter": BlendingAdapter,
 }  # fmt: skip
 """Components of ``tiny``."""
 

@@ -64,8 +64,8 @@ class PortraitOptions(BaseModel):
 
     Attributes:
         reference_steps: denoising steps of the portrait; None is 10, with sd15 25.
-        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of heard or
-            sampled, see `Overrides`. They also edit a known person.
+        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of
+            heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
         background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with

@@ -49,11 +49,11 @@ class ImagineIDPipeline(DiffusionPipeline):
         content_encoder: models.ContentEncoder, emotion_encoder: models.EmotionEncoder, head: models.ParametricHead,
         population: models.PopulationPrior, autoencoder: Any, denoiser: Any, spatial_adapter: Any,
         portrait_decoder: Any = None, attribute_embedder: Any = None, semantic_adapter: Any = None,
-        blending_adapter: Any = None,
-        text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
+        blending_adapter: Any = None, text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
     ) -> None:  # fmt: skip
-        """``portrait_decoder``, ``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` belong to ``tiny``, ``text_encoder``,
-        ``tokenizer`` and ``scheduler`` to Stable Diffusion; a pipeline has the ones or the others."""
+        """``portrait_decoder``, ``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` belong to
+        ``tiny``, ``text_encoder``, ``tokenizer`` and ``scheduler`` to Stable Diffusion; a pipeline has one or the
+        other."""
         components = {name: given for name, given in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.register_modules(**components)

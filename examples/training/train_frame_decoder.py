@@ -2,8 +2,8 @@
 
     python -m examples.training.train_frame_decoder --people DIR --autoencoder DIR --perceptual mobilenet_v2.pth
 
-It shows what the portrait's pixels can't: coarse, a sixth of the cost of a whole decoder. Its features at 64x64 are what
-mouth and eyes are painted from.
+It shows what the portrait's pixels can't: coarse, at a sixth of the cost of a whole decoder. Mouth and eyes are painted
+from its features at 64x64.
 """
 
 from __future__ import annotations

@@ -86,9 +86,10 @@ def make_frames(
 ) -> tuple[Painted, torch.Tensor, torch.Tensor]:
     """What the networks say about the frames, the portraits warped to them at 256, and the denoised latents."""
     repeats = torch.repeat_interleave(torch.arange(len(chosen)), FRAMES)
-    maps, flow = (torch.cat(part) for part in zip(*(who.geometry(f) for who, f in zip(chosen, frames, strict=True)), strict=True))
-    centers = torch.cat([torch.from_numpy(who.centers[f]) for who, f in zip(chosen, frames, strict=True)])
-    motion = torch.cat([who.motion[f] for who, f in zip(chosen, frames, strict=True)])
+    pairs = list(zip(chosen, frames, strict=True))
+    maps, flow = (torch.cat(part) for part in zip(*(who.geometry(f) for who, f in pairs), strict=True))
+    centers = torch.cat([torch.from_numpy(who.centers[f]) for who, f in pairs])
+    motion = torch.cat([who.motion[f] for who, f in pairs])
     resting = torch.stack([torch.from_numpy(who.latents[0]).float() for who in chosen])
     noise = torch.randn_like(resting)[repeats]
     said = torch.stack([base.words.encode(who.identity.attribute_weights()) for who in chosen])
@@ -155,7 +156,7 @@ def main() -> None:
     torch.manual_seed(options.seed + run.step)
     persons = prepared(options.prepared, options.people, options.codes)
 
-    def compare(made, images, segmentation, discriminator) -> tuple[dict, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    def compare(made, images, segmentation, discriminator) -> tuple[dict, torch.Tensor, tuple]:
         """Losses of one scale, their sum, and the pictures that the discriminator is to tell apart."""
         background = torch.rand(len(images), 3, 1, 1)
         losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
@@ -200,7 +201,8 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            judgement = sum(discriminator_loss(discriminators[name], made, real) for name, made, real in told) / len(told)
+            verdicts = [discriminator_loss(discriminators[name], made, real) for name, made, real in told]
+            judgement = torch.stack(verdicts).mean()
         judging.zero_grad(set_to_none=True)
         judgement.backward()
         judging.step()

@@ -73,7 +73,8 @@ class Backend(Protocol[ViewT, DrawnT, SceneT]):
     def frames(
         self, scene: SceneT, geometry: Iterator[tuple[DrawnT, torch.Tensor]], steps: int | None
     ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        """Pictures as in `picture`, ``(frames, size, size, 3 or 4)``, and latents ``(frames, *latent_shape)`` of each batch.
+        """Pictures ``(frames, size, size, 3 or 4)`` as in `picture`, and latents ``(frames, *latent_shape)``, of each
+        batch.
 
         Args:
             geometry: conditions and motion vectors ``(frames, 55)`` of consecutive batches.

@@ -47,7 +47,7 @@ def warp_crop(
     coarse = np.zeros((9, *gain.shape), np.float32)
     coarse[:2], coarse[2], coarse[3] = flow, gain, 1.0
     out = np.empty((height, width, 4), np.float32)
-    _draw(portrait, np.ascontiguousarray(coarse.transpose(1, 2, 0)), left, top, out)
+    _draw(portrait, np.ascontiguousarray(coarse.transpose(1, 2, 0)), left, top, out, False)
     return out
 
 
@@ -66,7 +66,7 @@ def compose(
     size = len(portrait)
     coarse = np.concatenate([flow, gain[None], mask[None], painted, _occupied(portrait, painted[3])[None]])
     out = np.zeros((size, size, 4), np.uint8)
-    _draw(portrait, np.ascontiguousarray(coarse.transpose(1, 2, 0)), 0, 0, out)
+    _draw(portrait, np.ascontiguousarray(coarse.transpose(1, 2, 0)), 0, 0, out, True)
     for patch in patches:
         _lay(out, patch.pixels, patch.mask, patch.left, patch.top)
     return out
@@ -87,10 +87,9 @@ def _occupied(portrait: np.ndarray, matte: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np.ndarray) -> None:
-    """coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and matte, occupied."""
+def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np.ndarray, whole: bool) -> None:
+    """whole: a frame, rounded, and empty outside the box of the head; else a crop. coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and matte, occupied."""
     size, cells = portrait.shape[0], coarse.shape[0]
-    whole = out.shape[0] == size and out.shape[1] == size
     scale, last = np.float32(cells / size), np.float32(size - 1)
     half, one, most = np.float32(0.5), np.float32(1), np.float32(255)
     line = np.empty((cells, 8), np.float32)
@@ -130,12 +129,11 @@ def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np
             matte = wa * p[u, 3] + wb * p[u + 1, 3] + wc * q[u, 3] + wd * q[u + 1, 3]
             red, green, blue = min(red * lit, matte), min(green * lit, matte), min(blue * lit, matte)
             if share < one:
-                l, r = line[x0], line[x0 + 1]
-                rest = one - share
-                red = share * red + rest * (l[4] + tx * (r[4] - l[4]))
-                green = share * green + rest * (l[5] + tx * (r[5] - l[5]))
-                blue = share * blue + rest * (l[6] + tx * (r[6] - l[6]))
-                matte = share * matte + rest * (l[7] + tx * (r[7] - l[7]))
+                near, far, rest = line[x0], line[x0 + 1], one - share
+                red = share * red + rest * (near[4] + tx * (far[4] - near[4]))
+                green = share * green + rest * (near[5] + tx * (far[5] - near[5]))
+                blue = share * blue + rest * (near[6] + tx * (far[6] - near[6]))
+                matte = share * matte + rest * (near[7] + tx * (far[7] - near[7]))
             if whole:
                 matte = min(max(matte + half, half), most)
                 out[row, column, 0] = min(max(red + half, half), matte)

@@ -133,7 +133,7 @@ def _composed(scene: Scene, painted: Painted, flow: torch.Tensor) -> np.ndarray:
     own = to_pixels(painted.picture).astype(np.float32).transpose(0, 3, 1, 2)
     masks, gains = painted.mask[:, 0].numpy(), painted.gain[:, 0].numpy()
     shrink = full // size
-    patches = [[] for _ in own]
+    patches: list[list[composition.Patch]] = [[] for _ in own]
     for region in painted.regions:
         pixels, mask = region.pixels.float(), region.mask.float()
         if shrink > 1:

@@ -39,8 +39,8 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def __init__(
         self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
-        backdrop: Backdrop, *, size: int = 512, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
-        on_step: OnStep | None = None, model: str = "",
+        backdrop: Backdrop, *, size: int = 512, steps: int | None = None, portrait_steps: int | None = None,
+        latents: bool = False, on_step: OnStep | None = None, model: str = "",
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
         self._steps, self._latents = steps, latents

@@ -1,4 +1,4 @@
-"""``tiny``: the backend whose weights ship with the package; portraits of 512x512 and frames that carry their pixels, from 16x16 latents."""
+"""``tiny``: the backend whose weights ship with the package: portraits of 512x512 from 16x16 latents."""
 
 from __future__ import annotations
 

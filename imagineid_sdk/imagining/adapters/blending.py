@@ -37,7 +37,7 @@ class LatentBlend:
 
 
 class BlendingAdapter(ModelMixin, ConfigMixin):
-    """Mask-guided blending of the portrait into latents (``blend_latents``) and pixels (``cover``, ``mouth``, ``eyes``).
+    """Blends the portrait into latents (``blend_latents``) and pixels (``cover``, ``mouth``, ``eyes``).
 
     Args:
         map_channels: channels of the geometry maps; the last two are coverage and visibility in the portrait.

@@ -60,9 +60,9 @@ class Cover(nn.Module):
 
 
 class Painter(nn.Module):
-    """One region at full resolution, from what is below: works at a cell's resolution, ends with two pixel shuffles."""
+    """One region at full resolution: works at the resolution of the cells, ends with two pixel shuffles."""
 
-    def __init__(self, trunk_channels: int, map_channels: int, width: int = 40, blocks: int = 2, fine: int = 24) -> None:
+    def __init__(self, trunk_channels: int, map_channels: int, width: int, blocks: int = 2, fine: int = 24) -> None:
         super().__init__()
         self.first = nn.Conv2d(trunk_channels + map_channels + 4 * CELL * CELL, width, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
@@ -81,8 +81,8 @@ class Painter(nn.Module):
         """
         seen = torch.cat([trunk, maps, F.pixel_unshuffle(warped, CELL)], dim=1)
         hidden = self.finer(F.pixel_shuffle(self.up(F.silu(self.blocks(self.first(seen)))), 2))
-        painted, mask = F.pixel_shuffle(self.last(F.silu(hidden)).float(), 2).split([4, 1], dim=1)
-        return painted, mask.sigmoid()
+        painted = F.pixel_shuffle(self.last(F.silu(hidden)).float(), 2)
+        return painted[:, :4], painted[:, 4:].sigmoid()
 
 
 def corner(center: torch.Tensor, region: Region, cells: int) -> torch.Tensor:
