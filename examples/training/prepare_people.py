@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from examples.training.describe_people import describe
 from examples.training.people_dataset import Person, people, to_images
-from examples.training.whole_autoencoder import with_encoder
 from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
@@ -115,7 +114,7 @@ def main() -> None:
     parser.add_argument("what", choices=("maps", "latents"))
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--head", type=Path, default=SHIPPED / "head")
-    parser.add_argument("--autoencoder", type=Path, help="with its encoder; the shipped one where none is given")
+    parser.add_argument("--autoencoder", type=Path, default=Path(".train/autoencoder/model"), help="with its encoder")
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--frames", type=int, default=36, help="of each person")
@@ -132,11 +131,9 @@ def main() -> None:
                 for name in ("centers", "flow", "maps"):  # the last says that all are there
                     np.save(options.out / f"{person.path.stem}.{name}.npy", drawn[name])
         return
-    trained = options.autoencoder
-    model = HeadAutoencoder.from_pretrained(trained) if trained else with_encoder(SHIPPED / "autoencoder")
+    model = HeadAutoencoder.from_pretrained(options.autoencoder).float()
     model.to(memory_format=torch.channels_last)
-    if not trained:  # the shipped encoder makes the same latents again
-        everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
+    everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             pictures = np.array(person.pictures[: options.frames])

@@ -54,7 +54,7 @@ def main() -> None:
     model.latent_std.copy_(latent_space.latent_std)
     perceptual = PerceptualDistance(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    run = Run(options.out, {"autoencoder": model}, optimizer, options.minutes)
+    run = Run(options.out, {"frame_decoder": model}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
     persons = prepared(options.prepared, options.people, options.codes)
