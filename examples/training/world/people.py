@@ -23,7 +23,8 @@ BEARD_STYLES = {"full": 0.5, "short": 0.25, "goatee": 0.15, "moustache": 0.1}
 HAIR_COLORS = {
     "black": (0.016, 0.014, 0.013), "dark": (0.036, 0.026, 0.019), "brown": (0.082, 0.055, 0.036),
     "light": (0.17, 0.118, 0.074), "blonde": (0.42, 0.30, 0.17), "ash": (0.29, 0.235, 0.175),
-    "red": (0.17, 0.070, 0.030), "grey": (0.37, 0.345, 0.315), "white": (0.54, 0.52, 0.48), "chestnut": (0.060, 0.036, 0.023),
+    "red": (0.17, 0.070, 0.030), "grey": (0.37, 0.345, 0.315), "white": (0.54, 0.52, 0.48),
+    "chestnut": (0.060, 0.036, 0.023),
     "auburn": (0.092, 0.042, 0.025), "copper": (0.22, 0.095, 0.042), "strawberry": (0.38, 0.22, 0.11),
     "platinum": (0.54, 0.46, 0.33), "steel": (0.21, 0.198, 0.183),
 }  # fmt: skip
@@ -57,12 +58,14 @@ EVERYBODY_BIAS = {
     "neck-scale-horiz-incr": 0.05, "head-scale-horiz-incr": 0.06, "eye-height2-incr": 0.06,
     "nose-scale-depth-incr": -0.08, "mouth-scale-horiz-incr": 0.08, "eyebrows-angle-up": -0.06,
 }  # fmt: skip
+WOMENS_JAW = 0.4
+"""Share of it that the jaw, neck and skull of women get."""
 FEMALE_BIAS = {
-    "eye-scale-incr": 0.15, "nose-scale-horiz-incr": -0.28, "nose-volume-incr": -0.42, "chin-width-incr": -0.38,
-    "chin-bones-incr": -0.36, "chin-jaw-drop-incr": -0.25, "mouth-lowerlip-volume-incr": 0.14,
-    "mouth-upperlip-volume-incr": 0.15, "mouth-upperlip-height-incr": 0.07, "eyebrows-trans-up": 0.38,
-    "eyebrows-trans-forward": -0.47, "eyebrows-angle-up": 0.14, "neck-scale-horiz-incr": -0.36,
-    "cheek-bones-incr": 0.22, "mouth-scale-horiz-incr": -0.11, "head-scale-horiz-incr": -0.07,
+    "eye-scale-incr": 0.22, "nose-scale-horiz-incr": -0.32, "nose-volume-incr": -0.48, "chin-width-incr": -0.46,
+    "chin-bones-incr": -0.46, "chin-jaw-drop-incr": -0.32, "mouth-lowerlip-volume-incr": 0.22,
+    "mouth-upperlip-volume-incr": 0.24, "mouth-upperlip-height-incr": 0.10, "eyebrows-trans-up": 0.42,
+    "eyebrows-trans-forward": -0.55, "eyebrows-angle-up": 0.14, "neck-scale-horiz-incr": -0.46,
+    "cheek-bones-incr": 0.26, "mouth-scale-horiz-incr": -0.11, "head-scale-horiz-incr": -0.07,
     "forehead-trans-forward": 0.11,
 }  # fmt: skip
 MALE_BIAS = {
@@ -162,10 +165,10 @@ def random_person(
         seed, phenotype, local, skin,
         tone=(tone * np.exp(rng.normal(0, [0.02, 0.025, 0.04]))).astype(np.float32),
         melanin=melanin,
-        evenness=float(rng.uniform(0.6, 1.2)) * (1 - 0.6 * childlike(years)) * (1 + 0.5 * (years > 0.87)),
+        evenness=_evenness(rng, female, years),
         freckles=float(rng.uniform(0.2, 0.5)) if freckled else 0.0,
         hair=random_look(phenotype, rng),
-        hair_shape=rng.uniform(-1, 1, 4).astype(np.float32),
+        hair_shape=rng.uniform(-0.85, 0.85, 4).astype(np.float32),
         hair_color=hair_color, grey=grey, brow=_brows(rng, female, years), brow_color=brow_color,
         eye=_choose(rng, CAUCASIAN_EYES) if light_eyed else "brown",
         iris_brightness=1.0 if light_eyed else float(rng.uniform(0.5, 0.85)),
@@ -232,7 +235,8 @@ def _local_shapes(rng, head: Head, phenotype: dict[str, float]) -> dict[str, flo
             chance *= 0.35
         if female and area in ("chin", "eyebrows", "nose", "neck", "forehead"):
             chance *= 0.7
-        usual = EVERYBODY_BIAS.get(name, 0.0) * (1 - 0.5 * child)
+        jaw = WOMENS_JAW if female and area in ("chin", "neck", "head") else 1.0
+        usual = EVERYBODY_BIAS.get(name, 0.0) * (1 - 0.5 * child) * jaw
         usual += bias.get(name, 0.0) * adult + CHILD_BIAS.get(name, 0.0) * child
         chance = float(np.clip(chance * (1 - 0.4 * child), -LOCAL_LIMIT, LOCAL_LIMIT))
         local[change] = float(np.clip(usual + chance, -0.8, 0.8))
@@ -267,6 +271,11 @@ def _melanin(rng, phenotype: dict[str, float]) -> float:
     light = rng.choice([rng.uniform(0, 0.22), rng.uniform(0.1, 0.38)])
     shares = [phenotype[name] for name in ANCESTRIES]
     return float(np.clip(np.dot(shares, (dark, medium, light)), 0, 1))
+
+
+def _evenness(rng, female: bool, age: float) -> float:
+    lined = 1 + 0.2 * (age > 0.87)
+    return float(rng.uniform(0.5, 1.0)) * (1 - 0.6 * childlike(age)) * (1 - 0.25 * female) * lined
 
 
 def _hair_color(rng, phenotype: dict[str, float]) -> tuple[np.ndarray, np.ndarray, float]:

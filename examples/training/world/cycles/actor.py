@@ -32,6 +32,7 @@ UPPER_TEETH, LOWER_TEETH = np.array([0, -0.0028, 0.0014]), np.array([0, 0.0012, 
 TONGUE = np.array([0, 0.0022, 0.0012])
 """Metres by which teeth and tongue are moved to where a speaking mouth shows them under these lips."""
 CREASE_MAP = 512  # pixels
+ROOT_SHADOW = 0.018  # metres of a strand that lie in the shade of the others
 EYE_LANDMARKS = np.array([name == "eyes" for name in LANDMARK_NAMES])
 
 
@@ -186,8 +187,9 @@ class Actor:
             surface, self.scalp, self.look, person.hair_shape, chin, float(np.median(brow_card[:, 1])), self.rng
         )
         if hair is not None:
-            rough = 0.36 if self.look.family in ("crop", "curly", "rope") else 0.27
-            material = materials.hair_material("hair", color, rough, 0.42, grey)
+            smooth = self.look.family in ("long", "up", "braids")
+            reach = 0.30 if self.look.family == "crop" else float(np.clip(ROOT_SHADOW / self.look.length, 0.04, 0.30))
+            material = materials.hair_material("hair", color, 0.24 if smooth else 0.32, 0.45, grey, root_reach=reach)
             self._hair = self.scene.add_strands("hair", hair, material), hair
         if person.beard > 0.4:
             style = "stubble" if person.beard < 1.2 else person.beard_style

@@ -14,10 +14,17 @@ WHITE_HAIR = np.array([0.50, 0.485, 0.46])
 
 
 def hair_material(
-    name: str, color: np.ndarray, roughness: float = 0.3, vary: float = 0.4, grey: float = 0.0, root_shade: float = 0.62
+    name: str,
+    color: np.ndarray,
+    roughness: float = 0.32,
+    vary: float = 0.45,
+    grey: float = 0.0,
+    root_shade: float = 0.50,
+    root_reach: float = 0.30,
 ):
     """A diffuse body, a white and a coloured reflection, a coloured transmission: together they give back less than
-    they get. color: linear; vary: between locks; grey: share of white strands; root_shade: brightness at the root.
+    they get. color: linear; vary: between locks; grey: share of white strands; root_shade: brightness at the root, up
+    to the share ``root_reach`` of a strand.
     """
     nodes = Nodes(name)
     info = nodes("HairInfo")
@@ -33,26 +40,27 @@ def hair_material(
     along = info.outputs["Intercept"]
     bleached = nodes.math("MULTIPLY", nodes.math("POWER", along, 1.6), 0.30)
     shade = nodes.mix(bleached, shade, rgba(np.clip(color * 1.7, 0, 0.65)))
-    shade = nodes.mix(1.0, shade, nodes.ramp(along, 0.0, 0.22, root_shade, 1.0), "MULTIPLY")
-    body = float(np.interp(level, (0, 0.1, 0.5), (0.75, 0.68, 0.60)))
+    root = nodes.ramp(along, 0.0, root_reach, root_shade, 1.0)
+    shade = nodes.mix(1.0, shade, root, "MULTIPLY")
+    body = 0.9 * float(np.interp(level, (0, 0.1, 0.5), (0.75, 0.68, 0.60)))
     diffuse = nodes("BsdfDiffuse", {"Color": nodes.mix(1.0, shade, (body, body, body, 1), "MULTIPLY")})
+    # Seen along its own direction a strand would flare: its lobes are made for one that lies across the view.
+    dot = nodes("VectorMath", operation="DOT_PRODUCT")
+    nodes.connect(dot.inputs[0], info.outputs["Tangent Normal"])
+    nodes.connect(dot.inputs[1], nodes("NewGeometry").outputs["Incoming"])
+    across = nodes.math("POWER", nodes.math("ABSOLUTE", dot.outputs["Value"]), 2.0)
     pure = np.clip(color / max(color.max(), 1e-4), 0, 1) ** 0.6
-    coloured = np.clip(0.015 + 0.42 * color**0.7 * pure, 0, 1) * float(np.interp(level, (0.1, 0.5), (1, 0.45)))
-    white = nodes(
-        "BsdfHair",
-        {"Color": rgba(np.full(3, 0.045)), "Offset": np.radians(-4), "RoughnessU": roughness * 0.75, "RoughnessV": 0.9},
-        component="Reflection",
-    )
-    inner = nodes(
-        "BsdfHair",
-        {"Color": rgba(coloured), "Offset": np.radians(8), "RoughnessU": roughness * 1.6, "RoughnessV": 0.6},
-        component="Reflection",
-    )
-    through = nodes(
-        "BsdfHair",
-        {"Color": rgba(np.clip(color**0.8, 0, 0.6) * 0.22), "RoughnessU": roughness * 1.2, "RoughnessV": 0.35},
-        component="Transmission",
-    )
+    coloured = np.clip(0.010 + 0.34 * color**0.7 * pure, 0, 1) * float(np.interp(level, (0.1, 0.5), (1, 0.45)))
+
+    def lobe(component: str, tint: np.ndarray, offset: float, wide: float, around: float, by_root: bool = False):
+        shown = nodes.mix(1.0, rgba(tint), across, "MULTIPLY")
+        shown = nodes.mix(1.0, shown, root, "MULTIPLY") if by_root else shown
+        inputs = {"Color": shown, "Offset": np.radians(offset), "RoughnessU": roughness * wide, "RoughnessV": around}
+        return nodes("BsdfHair", inputs, component=component)
+
+    white = lobe("Reflection", np.full(3, 0.05), -5, 0.65, 0.9)
+    inner = lobe("Reflection", coloured, 8, 1.4, 0.7, by_root=True)
+    through = lobe("Transmission", np.clip(color**0.8, 0, 0.6) * 0.16, 0, 1.2, 0.35)
     return nodes.done(nodes.add(nodes.add(diffuse, white), nodes.add(inner, through)))
 
 

@@ -14,6 +14,7 @@ from .nodes import Nodes, rgba
 
 TEXTURE = 1024  # pixels
 BARE = -9.0  # metres: where a texel is no skin
+GREY_ROOTS = 0.35  # linear
 INNER_MOUTH = np.array([0.30, 0.085, 0.075])
 LIP_DARKNESS = ((0.0, 0.5, 1.0), (0.72, 0.74, 0.95))  # of melanin: lips against the skin around them
 BEARD_EDGE = (
@@ -178,8 +179,9 @@ def skin_material(person: Person, images: dict, hairy: bool, beard_tint: float):
     pores = nodes("TexVoronoi", {"Vector": place, "Scale": 900.0}, feature="F1").outputs["Distance"]
     color = _texture(nodes, person, color, place, fine, pores)
     color = _freckles(nodes, person, color, place, wet)
-    under_hair = np.clip(person.hair_color, 0, 0.3) * 0.75 * (0.6 if hairy else 1.0)
-    color = nodes.mix(nodes.math("MULTIPLY", scalp, 0.86 if hairy else 0.30), color, rgba(under_hair))
+    dye = person.hair_color * (1 - person.grey) + person.grey * GREY_ROOTS
+    under_hair = np.clip(dye, 0, 0.3) * (0.45 if hairy else 0.75)
+    color = nodes.mix(nodes.math("MULTIPLY", scalp, 0.90 if hairy else 0.30), color, rgba(under_hair))
     if beard_tint > 0:
         grown = nodes("TexImage", image=images["beard"]).outputs["Color"]
         shadow = np.clip(person.hair_color, 0, 0.06) * 0.6 + np.array([0.010, 0.011, 0.013])
@@ -199,13 +201,14 @@ def skin_material(person: Person, images: dict, hairy: bool, beard_tint: float):
     rough = nodes.math("ADD", rough, nodes.math("MULTIPLY", scalp, 0.25))
     rough = nodes.math("SUBTRACT", rough, nodes.math("MULTIPLY", wet, 0.10))
     melanin = person.melanin
+    gloss = float(0.50 - 0.08 * melanin)
     shader = nodes(
         "BsdfPrincipled",
         {
             "Base Color": color, "Roughness": rough, "IOR": 1.4, "Subsurface Weight": 1.0,
             "Subsurface Radius": (1.0, 0.40 + 0.15 * melanin, 0.24 + 0.2 * melanin),
             "Subsurface Scale": float(0.0036 - 0.0016 * melanin), "Normal": bump,
-            "Specular IOR Level": float(0.50 - 0.08 * melanin), "Sheen Weight": 0.05, "Sheen Roughness": 0.4,
+            "Specular IOR Level": nodes.ramp(scalp, 0.0, 1.0, gloss, 0.2 * gloss),
         },
         subsurface_method="BURLEY",
     )  # fmt: skip
@@ -216,7 +219,7 @@ def _texture(nodes: Nodes, person: Person, color, place, fine, pores):
     """Blotches of some millimetres, grain and pores: in the colour as well, which survives denoising."""
     even = person.evenness * (1 - 0.6 * person.child)
     blotches = nodes.ramp(nodes.noise(place, 110.0), 0.35, 0.7)
-    color = nodes.mix(nodes.math("MULTIPLY", blotches, 0.28 * even), color, (1.03, 0.87, 0.84, 1), "MULTIPLY")
+    color = nodes.mix(nodes.math("MULTIPLY", blotches, 0.20 * even), color, (1.03, 0.87, 0.84, 1), "MULTIPLY")
     color = nodes.mix(
         nodes.math("MULTIPLY", nodes.ramp(fine, 0.45, 0.75), 0.40 * even), color, (0.84, 0.76, 0.71, 1), "MULTIPLY"
     )

@@ -72,7 +72,7 @@ def _one_brow(
     places: np.ndarray, normals: np.ndarray, mine: np.ndarray, side: float, form: tuple[float, float, float],
     rng: np.random.Generator, count: int,
 ) -> np.ndarray:  # fmt: skip
-    """Hairs (count, 6, 3) of one brow. mine: its card's opaque samples; form: arch, half thickness, shift of the start."""
+    """Hairs (count, 6, 3) of one brow. mine: opaque samples of its card; form: arch, half thickness, inner shift."""
     arch, thick, gap = form
     outwards, heights = places[mine, 0] * side, places[mine, 1]
     inner, outer = np.quantile(outwards, [0.02, 0.98])

@@ -39,7 +39,7 @@ def crowded(groom: Groom) -> Callable[[np.ndarray], np.ndarray]:
 
     def crowd(points: np.ndarray) -> np.ndarray:
         near = np.exp(-((parting(groom, points) / 0.011) ** 2)) * groom.scalp.frontness(points)
-        edge = np.exp(-(((groom.scalp.depth(points) / groom.scale - 0.008) / 0.012) ** 2))
+        edge = np.exp(-(((groom.scalp.depth(points) / groom.scale - 0.020) / 0.014) ** 2))
         behind = 0.0
         if groom.look.fringe:  # where the fringe goes forwards and the rest to the sides
             angle, _ = groom.scalp.angles(points)
@@ -181,7 +181,7 @@ def _cut_heights(groom: Groom, roots: np.ndarray, fringe: np.ndarray, locks: gro
         height += np.where(fringe, 0, 0.012 * scale * smoothstep((angle - 90) / 60))
     if look.fringe == "full":
         outer = np.clip(np.abs(roots[:, 0]) / scale - 0.014, 0, 0.06)
-        ends = 0.005 - 0.005 * groom.shape[2] - 0.35 * outer - 22.0 * outer**2 + 0.0030 * each + 0.0050 * lock
+        ends = 0.010 - 0.005 * groom.shape[2] - 0.35 * outer - 22.0 * outer**2 + 0.0030 * each + 0.0050 * lock
         arc = groom.brow_y + ends * scale
         height[fringe] = arc[fringe]
     return height
@@ -198,8 +198,9 @@ def finish_long(
     if look.curl[0]:
         center = scalp.center
         waved = growth.wave(strands, coarse, center, rng, look.curl[0], look.curl[1], look.straight, 0.6, look.order)
-        strands = np.where(fringe[:, None, None], strands + 0.3 * (waved - strands), waved)
-    strands = growth.frizz(strands, look.frizz + 0.0016 * (look.fringe == "") * 0, rng)
+        below = smoothstep((scalp.eyes[1] + 0.088 * groom.scale - strands[..., 1:2]) / (0.075 * groom.scale))
+        strands = strands + (waved - strands) * below * np.where(fringe, 0.3, 1.0)[:, None, None]
+    strands = growth.frizz(strands, look.frizz, rng)
     strands = growth.flyaways(strands, look.fly, 0.012 + 0.02 * look.length, rng)
     strands = growth.cut(strands, _cut_heights(groom, roots, fringe, coarse))
     tone = growth.lock_tone([coarse, fine], rng)
