@@ -68,7 +68,7 @@ class PortraitOptions(BaseModel):
             heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
-        background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
+        background: a place ("studio", "room", "office", "park", "forest", "street", "dusk"), a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
             sd15 only a colour word.
         size: pixels of a frame's side, 512 or 256; with sd15 it is the base model's.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.
@@ -112,9 +112,9 @@ class PortraitOptions(BaseModel):
         return Overrides(**{name: getattr(self, name) for name in Overrides.__dataclass_fields__})
 
     @cached_property
-    def backdrop(self) -> Backdrop:
-        """The background, read once."""
-        return Backdrop.from_option(self.background)
+    def backdrop(self) -> Backdrop | None:
+        """The background, read once; None is one that fits the person's light."""
+        return None if self.background is None else Backdrop.from_option(self.background)
 
 
 class GenerateOptions(PortraitOptions):
@@ -167,7 +167,7 @@ class GenerateOptions(PortraitOptions):
 
     def for_mp4(self) -> GenerateOptions:
         """The same; raises OptionError if these frames don't go into an mp4."""
-        if self.backdrop.picture is None:
+        if self.backdrop is not None and self.backdrop.picture is None:
             raise OptionError("background='transparent' can't be used: an mp4 has no transparency. Give a colour.")
         return self
 

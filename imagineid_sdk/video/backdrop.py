@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,9 +17,18 @@ from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
 from imagineid_sdk.precision import pinned
 
 Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
-"""A colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent", or the default."""
+"""A word of ``PLACES``, a colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent",
+or None: a place that fits the light, chosen by the seed."""
+
+PLACES = {
+    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
+    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
+}  # fmt: skip
+"""Backdrops that ship with the package, and the light that each fits. The pictures are blurred HDRIs of Poly Haven (CC0);
+the studio is computed."""
 
 SIZE = 512
+PICTURES = Path(__file__).parent / "backdrops"
 HAZE = 16
 """Values of the matte up to which nothing is there, and as far from the top all of it."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
@@ -35,10 +45,10 @@ class Backdrop:
     @pinned
     def from_option(cls, option: Any) -> Backdrop:
         """Read the ``background`` option, see `GenerateOptions`."""
-        if option is None:
-            return cls(_pixels(_studio()))
         if isinstance(option, str) and option == "transparent":
             return cls(None)
+        if isinstance(option, str) and option in PLACES:
+            return cls.of_place(option)
         if (colour := read_colour(option)) is not None:
             return cls(_pixels(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE)))
         if isinstance(option, (str, os.PathLike)):
@@ -47,10 +57,24 @@ class Backdrop:
         if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8 and values.size:
             return cls(_pixels(_fill(values[..., :3])))
         raise OptionError(
-            f"background={type(option).__name__} of shape {values.shape} can't be used. Give a colour word "
-            f"({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 picture (height, width, 3), a path or "
+            f"background={type(option).__name__} of shape {values.shape} can't be used. Give a place "
+            f"({', '.join(PLACES)}), a colour word ({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 picture (height, width, 3), a path or "
             "'transparent'."
         )
+
+    @classmethod
+    @pinned
+    def of_place(cls, place: str) -> Backdrop:
+        """One of ``PLACES``."""
+        if place == "studio":
+            return cls(_pixels(_studio()))
+        return cls(_pixels(_fill(_read_picture(PICTURES / f"{place}.jpg"))))
+
+    @classmethod
+    def fitting(cls, light: str, seed: int) -> Backdrop:
+        """A place that fits a light, always the same for a seed."""
+        places = [place for place, lights in PLACES.items() if light in lights]
+        return cls.of_place(places[seed % len(places)])
 
     def lay_behind(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures uint8 ``(frames, size, size, 4)``, premultiplied colour and matte -> ``(frames, size, size, 3)``, or
@@ -133,8 +157,8 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError as error:
         raise OptionError(
-            f"background={str(path)!r} is neither a picture that exists nor a known colour. Colours: "
-            f"{', '.join(COLORS)}, or '#rrggbb'."
+            f"background={str(path)!r} is neither a picture that exists nor a known place or colour. Places: "
+            f"{', '.join(PLACES)}. Colours: {', '.join(COLORS)}, or '#rrggbb'."
         ) from error
     except (UnidentifiedImageError, OSError) as error:
         raise OptionError(f"background={str(path)!r} is not a readable picture. Give a PNG or JPEG file.") from error
