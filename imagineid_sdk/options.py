@@ -68,7 +68,8 @@ class PortraitOptions(BaseModel):
             heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
             none of them: the seed draws them.
-        background: a place ("studio", "room", "office", "park", "forest", "street", "dusk"), a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
+        background: a place ("studio", "room", "office", "park", "forest", "street", "dusk"), a colour word, "#rrggbb",
+            (r, g, b) in 0..255, a picture (array or path), or "transparent"; None is a place that fits the light. With
             sd15 only a colour word.
         size: pixels of a frame's side, 512 or 256; with sd15 it is the base model's.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.

@@ -2,8 +2,8 @@
 
     python -m examples.training.train_autoencoder --people DIR --perceptual mobilenet_v2.pth --out .train/autoencoder
 
-In the second half a patch discriminator asks for crisp pictures. ``--start FOLDER`` goes on from an autoencoder that was
-trained before. Its encoder makes the latents of everything that follows; of its decoder, only what it learned of them.
+In the second half a patch discriminator asks for crisp pictures. ``--start FOLDER`` goes on from an autoencoder that
+was trained before. Its encoder makes the latents of all that follows; its decoder is needed for nothing else.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ COLOUR_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT, FEATURES_WEIGHT = 2.0, 4.0, 0.
 NOISE = 0.15
 """Largest deviation of the noise that the finished latents get, so that the decoder forgives."""
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.4, 0.7
-"""Shares of the training time: from which the discriminator learns, from which it counts, and from which the latents stay
-as they are and only the decoder learns."""
+"""Shares of the training time: from which the discriminator learns, from which it counts, and from which the latents
+stay as they are and only the decoder learns."""
 
 
 def random_crops(persons: list[Person], count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -88,7 +88,8 @@ def _occupied(portrait: np.ndarray, matte: np.ndarray) -> np.ndarray:
 
 @compiled
 def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np.ndarray, whole: bool) -> None:
-    """whole: a frame, rounded, and empty outside the box of the head; else a crop. coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and matte, occupied."""
+    """coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and matte, occupied. whole: a
+    frame, rounded, and empty outside the box of the head; else a crop."""
     size, cells = portrait.shape[0], coarse.shape[0]
     scale, last = np.float32(cells / size), np.float32(size - 1)
     half, one, most = np.float32(0.5), np.float32(1), np.float32(255)

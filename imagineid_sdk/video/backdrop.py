@@ -24,8 +24,8 @@ PLACES = {
     "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
     "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
 }  # fmt: skip
-"""Backdrops that ship with the package, and the light that each fits. The pictures are blurred HDRIs of Poly Haven (CC0);
-the studio is computed."""
+"""Backdrops that ship with the package, and the light that each fits. The pictures are blurred HDRIs of Poly Haven
+(CC0); the studio is computed."""
 
 SIZE = 512
 PICTURES = Path(__file__).parent / "backdrops"
@@ -58,7 +58,8 @@ class Backdrop:
             return cls(_pixels(_fill(values[..., :3])))
         raise OptionError(
             f"background={type(option).__name__} of shape {values.shape} can't be used. Give a place "
-            f"({', '.join(PLACES)}), a colour word ({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 picture (height, width, 3), a path or "
+            f"({', '.join(PLACES)}), a colour word ({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 "
+            "picture (height, width, 3), a path or "
             "'transparent'."
         )
 

@@ -1,4 +1,4 @@
-"""Full-resolution frames: the fast composition is the one that training sees, and no seam, shift or haze comes of it."""
+"""Full-resolution frames: the fast composition is the one that training sees; no seam, shift or haze comes of it."""
 
 from __future__ import annotations
 
