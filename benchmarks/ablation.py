@@ -18,7 +18,8 @@ from benchmarks.tables import Columns, Row, rows_of
 from benchmarks.videos import BLINKING, Bench, sharpness_of
 from imagineid_sdk.face.animation.expression import lip_gap
 from imagineid_sdk.imagining.adapters.blending import decode_reference
-from imagineid_sdk.imagining.tiny import ADAPTERS, bfloat16_pays
+from imagineid_sdk.imagining.tiny import ADAPTERS
+from imagineid_sdk.precision import bfloat16_pays
 from imagineid_sdk.video.backdrop import Backdrop
 
 

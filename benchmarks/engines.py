@@ -35,16 +35,17 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 class FrameNetworks(nn.Module):
     """Maps, flow and motion -> pictures ``(frames, 4, 256, 256)``: what of a frame is a network's work."""
 
-    def __init__(self, imaginer: Any, scene: Any) -> None:
+    def __init__(self, backend: Any, scene: Any) -> None:
         super().__init__()
-        self.imaginer, self.scene = imaginer, scene
-        networks = (imaginer.autoencoder, imaginer.denoiser, imaginer.spatial_adapter, imaginer.blending_adapter)
+        self.backend, self.scene = backend, scene
+        own = scene.networks
+        networks = (own.autoencoder, own.denoiser, own.spatial_adapter, own.blending_adapter)
         self.networks = nn.ModuleList(networks).requires_grad_(False)
 
     def forward(self, maps: torch.Tensor, flow: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
         from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
 
-        return self.imaginer.imagine(self.scene, GeometryMaps(maps, flow), motion)[0]
+        return self.backend.imagine(self.scene, GeometryMaps(maps, flow), motion)[0]
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Engine:
 @contextmanager
 def computing(bfloat16: bool) -> Iterator[None]:
     """Frames are made in bfloat16 where that pays, or never."""
-    from imagineid_sdk.imagining import tiny as imaginer
+    from imagineid_sdk.imagining import networks
 
-    usual = imaginer.bfloat16_pays
-    imaginer.bfloat16_pays = usual if bfloat16 else lambda device: False
+    usual = networks.bfloat16_pays
+    networks.bfloat16_pays = usual if bfloat16 else lambda device: False
     try:
         yield
     finally:
-        imaginer.bfloat16_pays = usual
+        networks.bfloat16_pays = usual
 
 
 def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
@@ -83,7 +84,7 @@ def networks_and_batches(bfloat16: bool) -> tuple[FrameNetworks, list[Batch]]:
         motion = FaceMotion(25.0, actions, random.normal(0, 3, (2 * FRAMES, 3)).astype(np.float32))
         with torch.no_grad():
             batches = [(drawn.maps, drawn.flow, vector) for drawn, vector in performance.draw(motion)]
-    return FrameNetworks(performance._imaginer, performance._scene), batches
+    return FrameNetworks(performance._backend, performance._scene), batches
 
 
 def in_torch(bfloat16: bool, compiled: bool = False) -> Engine:
@@ -91,13 +92,13 @@ def in_torch(bfloat16: bool, compiled: bool = False) -> Engine:
 
     started = time.perf_counter()
     networks, batches = networks_and_batches(bfloat16)
-    lanes = Workers(count_workers())
+    workers = Workers(count_workers())
     if compiled:
         networks.compile(dynamic=False)
 
     def run(wanted: list[Batch]) -> list[np.ndarray]:
         with computing(bfloat16):
-            return list(lanes.work(lambda batch: networks(*batch).numpy(), wanted))
+            return list(workers.work(lambda batch: networks(*batch).numpy(), wanted))
 
     run(batches[:4])
     return Engine(time.perf_counter() - started, run)

@@ -1,4 +1,4 @@
-"""Disentanglement: how much each output moves when only another factor's input changes; and emotions on the face."""
+"""Disentanglement: how much the video moves when only another factor's input changes; and emotions on the face."""
 
 from __future__ import annotations
 
@@ -10,69 +10,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks.judges import FER_WORD, EmotionJudge
+from benchmarks.leakage import difference
 from benchmarks.measures import Video, between, correlation, embeddings, expression_seen
 from benchmarks.sheets import frames_of, save_sheet
-from benchmarks.speech import OTHER_MANNER, OTHER_PERSON, Change, Speech, changed
+from benchmarks.speech import Speech
 from benchmarks.tables import Row, write
 from benchmarks.videos import Bench
 from imagineid_sdk.face.animation.expression import lip_gap
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
-from imagineid_sdk.listening.profile import EMOTIONS, VoiceProfile
+from imagineid_sdk.listening.profile import EMOTIONS
 
 MOODY_PEOPLE = 4
 """Some resting faces look sad to the judge: emotions are judged on as many people."""
 UPPER_FACE = [k for k, name in enumerate(ARKIT_BLENDSHAPES) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
 """Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
-
-
-# --- listening ------------------------------------------------------------------------------------------------------
-
-
-HEARD: dict[str, Callable[[VoiceProfile, VoiceProfile], float]] = {
-    "voice embedding": lambda a, b: 1 - float(a.embedding @ b.embedding),
-    "sex": lambda a, b: abs(a.gender.value - b.gender.value),
-    "age": lambda a, b: abs(a.age.value - b.age.value),
-    "mouth actions": lambda a, b: _difference(a.content.blendshapes, b.content.blendshapes),
-    "emotion": lambda a, b: float(np.abs(a.emotion.probabilities - b.emotion.probabilities).sum() / 2),
-}
-"""Distances of two profiles in each output."""
-CHANGES = {"the person (pitch, formants)": OTHER_PERSON, "the manner (melody, brightness)": OTHER_MANNER}
-
-
-def listening_leakage(bench: Bench, clips: Sequence[Speech], second_takes: dict[str, Speech]) -> list[Row]:
-    """Outputs of listening when only the person, the words or the manner of a clip changes, as shares of how much they
-    differ between clips of different people saying different things.
-
-    Person and manner are changed by vocoder, which keeps the words and their moments; ``second_takes`` (by voice) keep
-    the person and change the words.
-    """
-    plain = [bench.pipe.listen(clip.clip) for clip in clips]
-    apart = list(combinations(plain, 2))
-    usual = {name: float(np.mean([distance(a, b) for a, b in apart])) for name, distance in HEARD.items()}
-    cases: dict[str, list[tuple[VoiceProfile, VoiceProfile]]] = {}
-    for clip, profile in zip(clips, plain, strict=True):
-        for title, pairs in _one_change(bench, clip, profile, second_takes.get(clip.voice)).items():
-            cases.setdefault(title, []).extend(pairs)
-    rows = []
-    for title, pairs in cases.items():
-        shares = {name: np.mean([f(a, b) for a, b in pairs]) / max(usual[name], 1e-9) for name, f in HEARD.items()}
-        cells = {name: write(share, "{:.0%}") for name, share in shares.items()}
-        rows.append({"changed": title, "cases": str(len(pairs))} | cells)
-    whole = {name: f"{value:.2f}" for name, value in usual.items()}
-    return [*rows, {"changed": "100 % is", "cases": str(len(apart))} | whole]
-
-
-def _one_change(
-    bench: Bench, clip: Speech, profile: VoiceProfile, second_take: Speech | None
-) -> dict[str, list[tuple[VoiceProfile, VoiceProfile]]]:
-    """Profiles before and after each single change of a clip."""
-    spoken = bench.pipe.listen(changed(clip, Change()).clip)
-    cases = {"nothing (vocoder alone)": [(profile, spoken)]}
-    for title, changes in CHANGES.items():
-        cases[title] = [(spoken, bench.pipe.listen(changed(clip, change).clip)) for change in changes]
-    if second_take is not None:
-        cases["the words"] = [(profile, bench.pipe.listen(second_take.first(clip.seconds).clip))]
-    return cases
 
 
 # --- the whole pipeline ---------------------------------------------------------------------------------------------
@@ -121,9 +72,9 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
 
 SHOWN: dict[str, Callable[[Swap, Swap], float]] = {
     "face (dlib)": lambda a, b: between(a.vectors, b.vectors),
-    "lips asked": lambda a, b: _difference(lip_gap(a.video.actions), lip_gap(b.video.actions)),
-    "lips seen": lambda a, b: _difference(_opening(a), _opening(b)),
-    "brows and cheeks asked": lambda a, b: _difference(
+    "lips asked": lambda a, b: difference(lip_gap(a.video.actions), lip_gap(b.video.actions)),
+    "lips seen": lambda a, b: difference(_opening(a), _opening(b)),
+    "brows and cheeks asked": lambda a, b: difference(
         a.video.actions[:, UPPER_FACE].mean(0)[None], b.video.actions[:, UPPER_FACE].mean(0)[None]
     ),
     "emotion judged (FER)": lambda a, b: float(np.abs(a.moods - b.moods).sum() / 2),
@@ -217,12 +168,6 @@ def _expression(video: Video) -> np.ndarray:
 def _opening(swap: Swap) -> np.ndarray:
     """(T,) lip opening seen, from this mouth's usual one: mouths at rest differ between people."""
     return swap.video.lip_opening - np.nanmedian(swap.video.lip_opening)
-
-
-def _difference(first: np.ndarray, second: np.ndarray) -> float:
-    """Root mean square difference over the frames that both have."""
-    count = min(len(first), len(second))
-    return float(np.sqrt(np.nanmean((first[:count] - second[:count]) ** 2)))
 
 
 def _mood_distance(heard: dict[str, Any], pair: tuple[Speech, Speech]) -> float:

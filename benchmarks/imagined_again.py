@@ -62,8 +62,7 @@ def imagined_again_rows(
 def _imagine(pipe: Any, identity: Any, actions: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Frames (T, 256, 256, 3) of one person in the given moments."""
     from imagineid_sdk.face.animation.motion import FaceMotion
-    from imagineid_sdk.options import GenerateOptions
 
-    performance = pipe.renderer(identity, GenerateOptions(background=(BACKGROUND, BACKGROUND, BACKGROUND)))
+    performance = pipe.renderer(identity, background=(BACKGROUND, BACKGROUND, BACKGROUND))
     motion = FaceMotion(25.0, actions.astype(np.float32), pose.astype(np.float32))
     return np.concatenate(list(performance.frames(motion)))

@@ -23,9 +23,9 @@ CALL_LIMIT = 600
 
 def peak_of(way: str, seconds: float, fps: float) -> float:
     """Peak resident memory in MB of this process, after a video of this length."""
-    from imagineid_sdk.audio.stream import SoundBlocks
-
     from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.audio.decoding import AudioStream
+    from imagineid_sdk.audio.mixing import Levels
 
     pipe = ImagineIDPipeline.from_pretrained()
     pipe.set_progress_bar_config(disable=True)
@@ -34,7 +34,7 @@ def peak_of(way: str, seconds: float, fps: float) -> float:
         if way == "call":
             pipe(speech(seconds), seed=7, fps=fps).save(path)
         elif way == "write_mp4":
-            pipe.write_mp4(SoundBlocks(RATE, 1, speech_blocks(seconds)), path, seed=7, fps=fps)
+            pipe.write_mp4(AudioStream(RATE, 1, speech_blocks(seconds), Levels(1)), path, seed=7, fps=fps)
         else:
             with pipe.stream(seed=7, fps=fps) as stream:
                 for block in speech_blocks(seconds):

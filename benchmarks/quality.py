@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import ablation, factors, people, reliability, robustness
+from benchmarks import ablation, factors, leakage, people, reliability, robustness
 from benchmarks.autoencoder import autoencoder_rows
 from benchmarks.imagined_again import imagined_again_rows
 from benchmarks.judges import PhoneRecogniser
@@ -155,7 +155,8 @@ def judge_factors(bench: Bench, sounds: Sounds, size: Size) -> None:
         return  # one clip has nobody to swap anything with
     leaking = [clip.first(6.0 if size.words else 3.0) for clip in sounds.filmed[: size.leaking]]
     note = "Share of the difference between clips of different people saying different things."
-    print_table("Leakage in listening", factors.listening_leakage(bench, leaking, sounds.second_takes), note)
+    rows = leakage.listening_leakage(bench.pipe.listen, leaking, sounds.second_takes)
+    print_table("Leakage in listening", rows, note)
     swaps, used = factors.swap_factors(bench, sounds.short(size.short))
     named = "identity of {}, words of {}, emotion of {}; instead {}, {}, {}".format(*(clip.name for clip in used))
     print_table("Leakage in the video", factors.swap_rows(swaps), named)

@@ -66,9 +66,9 @@ def measure(seconds: float, threads: int, steps: int, precision: str, keep: str 
     row["load"], pipe = seconds_of(kind.from_pretrained)
     pipe.set_progress_bar_config(disable=True)
     if precision == "fp32":
-        from imagineid_sdk.imagining import tiny as imaginer
+        from imagineid_sdk.imagining import networks
 
-        imaginer.bfloat16_pays = lambda device: False
+        networks.bfloat16_pays = lambda device: False
     person = first_frames(pipe, row)
     if seconds > COLLECTED:
         row.update(passed_through(pipe, person, seconds, steps, keep))
@@ -92,12 +92,11 @@ def first_frames(pipe: Any, row: dict[str, float]) -> Any:
 
 
 def by_stage(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, float]:
-    from imagineid_sdk.options import GenerateOptions
 
     sound = speech(seconds)
     heard, _ = seconds_of(lambda: pipe.listen(sound))
     whole, out = seconds_of(lambda: pipe(sound, identity=person, fps=FPS, num_inference_steps=steps))
-    performance = pipe.renderer(person, GenerateOptions(num_inference_steps=steps))
+    performance = pipe.renderer(person, num_inference_steps=steps)
     drawn, _ = seconds_of(lambda: [None for _ in performance.draw(out.motion)])
     made, _ = seconds_of(lambda: [None for _ in performance.frames(out.motion)])
     with tempfile.TemporaryDirectory() as folder:
@@ -123,10 +122,11 @@ def fed_by_the_second(stream: Any, sound: np.ndarray) -> None:
 
 
 def passed_through(pipe: Any, person: Any, seconds: float, steps: int, keep: str | None) -> dict[str, float]:
-    from imagineid_sdk.audio.stream import SoundBlocks
+    from imagineid_sdk.audio.decoding import AudioStream
+    from imagineid_sdk.audio.mixing import Levels
 
     with tempfile.TemporaryDirectory() as folder:
-        sound = SoundBlocks(RATE, 1, speech_blocks(seconds))
+        sound = AudioStream(RATE, 1, speech_blocks(seconds), Levels(1))
         options = {"identity": person, "num_inference_steps": steps}
         path = Path(keep or folder) / f"{seconds:g}.mp4"
         passed, _ = seconds_of(lambda: pipe.write_mp4(sound, path, **options))

@@ -3,28 +3,29 @@
     imagineid generate AUDIO -o TALK.mp4    a face imagined from the voice says the words
     recorder | imagineid generate - -o - | player          the same while somebody speaks
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
+    imagineid export AUDIO -o TALK.webm -o TALK.csv -o TALK.glb    the same as other files: video, motion, mesh
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
+    imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
 
-Results go to standard output, progress and errors to standard error. Exit status: 0 done, 2 a mistake that one line
-explains, 130 interrupted. Everything that can be checked is checked before the model is loaded.
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
+verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
+is loaded.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.hub.recipes import Recipe
 
-EXIT_MISTAKE = 2
+EXIT_NOTHING, EXIT_MISTAKE = 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
-SHEET_BACKGROUND = 255
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         with terminated_like_interrupted():
-            options.run(options)
+            return options.run(options) or 0
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Terminated(BaseException):
-    """SIGTERM came: what was begun is cleaned up, as after Ctrl-C."""
+    """SIGTERM came. Unfinished files are removed, as after Ctrl-C."""
 
 
 @contextmanager
@@ -79,29 +79,43 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 
 def generate(options: argparse.Namespace) -> None:
-    from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.files import check_encoder, check_output_path
+    from imagineid_sdk.video.formats import MP4, format_of
+    from imagineid_sdk.video.provenance import read_signer
 
     to_pipe = options.output == "-"
+    kind = MP4 if to_pipe else format_of(options.output)
     if not to_pipe:
-        check_output_path(options.output, ".mp4")
+        check_output_path(options.output, kind.suffix)
     if options.save_identity is not None:
         check_output_path(options.save_identity, ".safetensors")
     if options.raw_rate is not None and options.audio != "-":
         raise OptionError("--raw-rate describes standard input: give - as AUDIO. Files know their own rate.")
-    check_encoder()
-    identity = None if options.identity is None else Identity.load(options.identity)
-    factors: dict[str, Any] = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
+    check_encoder(kind.encoder, kind.title)
+    signer = read_signer(options.sign, sys.stdout.buffer if to_pipe else options.output)
+    factors = checked_factors(options)
     # The sound is looked at first: to check the options takes imports of seconds.
     with opened_sound(options, to_pipe) as sound:
         wanted = checked_options(options)
         pipeline = load_pipeline(options.model)
         target = sys.stdout.buffer if to_pipe else options.output
-        person = pipeline.write_mp4(sound, target, identity=identity, **factors, **wanted)
+        person = pipeline.write_mp4(sound, target, sign=signer, **factors, **wanted)
     written = [] if to_pipe else [options.output]
     if options.save_identity is not None:
         written.append(str(person.save(options.save_identity)))
     show(*written)  # standard output may be the video
+
+
+def export(options: argparse.Namespace) -> None:
+    audio = open_audio_argument(options.audio)
+    factors, wanted = checked_factors(options), checked_options(options)
+    from imagineid_sdk.export import needs_frames, save_as  # as heavy as the model, and not needed to refuse a mistake
+
+    form = "uint8" if any(map(needs_frames, options.output)) else "none"
+    pipeline = load_pipeline(options.model)
+    out: Any = pipeline(audio, output_type=form, **factors, **wanted)
+    for path in options.output:
+        show(str(save_as(out, path, options.sign)))
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -112,13 +126,14 @@ def listen(options: argparse.Namespace) -> None:
 
 def faces(options: argparse.Namespace) -> None:
     from imagineid_sdk.files import check_output_path
+    from imagineid_sdk.video.contact_sheet import captions, contact_sheet
     from imagineid_sdk.video.picture import write_png
 
     check_output_path(options.output, ".png")
     audio = open_audio_argument(options.audio)
     wanted = checked_options(options)
     candidates = load_pipeline(options.model).imagine(audio, num_faces=options.number, seed=options.seed, **wanted)
-    sheet = contact_sheet([candidate.image for candidate in candidates])
+    sheet = contact_sheet([candidate.image for candidate in candidates], captions(candidates))
     description = f"Synthetic faces imagined from a voice; seed={options.seed}"
     write_png(options.output, sheet, {"Description": description, "Software": f"imagineid-sdk {version()}"})
     show(options.output)
@@ -128,6 +143,14 @@ def info(options: argparse.Namespace) -> None:
     from imagineid_sdk.hub.recipes import Recipe
 
     show("\n".join(describe_recipe(Recipe.load(options.model))))
+
+
+def verify(options: argparse.Namespace) -> int:
+    from imagineid_sdk.video import verify
+
+    result = verify(options.video)
+    show(json.dumps(asdict(result) | {"synthetic": result.synthetic}, indent=2) if options.json else str(result))
+    return 0 if result.synthetic else EXIT_NOTHING
 
 
 def show(*lines: str) -> None:
@@ -177,27 +200,32 @@ def opened_sound(options: argparse.Namespace, live: bool) -> AbstractContextMana
     return open_audio(pcm_from_bytes(content[: len(content) // 2 * 2])[:, 0], options.raw_rate)
 
 
+def checked_factors(options: argparse.Namespace) -> dict[str, Any]:
+    """Who is shown, in which mood and motion, for a call."""
+    from imagineid_sdk.face.persona.identity import Identity
+
+    identity = None if options.identity is None else Identity.load(options.identity)
+    clips = {name: checked(getattr(options, name)) for name in ("identity_from", "emotion_from")}
+    return {"identity": identity, "motion": options.motion, **clips}
+
+
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What the user asked for as options of a call; what was not asked for is left to the SDK."""
+    """The options that were given, for a call; the SDK's defaults hold for the others."""
     from imagineid_sdk.options import GenerateOptions
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
     checked = GenerateOptions(**wanted)
+    if getattr(options, "motion", None) is not None:
+        from imagineid_sdk.face.animation.live_link import load_motion
+
+        load_motion(options.motion, fallback=checked.fps)
     if options.run is generate:
-        checked.for_mp4()
+        checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
+    if options.run is export:
+        from imagineid_sdk.export import check_targets
+
+        check_targets(options.output, checked, options.sign)
     return wanted
-
-
-def contact_sheet(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size, uint8 (height, width, 3), side by side in rows of about as many as there are rows."""
-    columns = math.ceil(math.sqrt(len(images)))
-    height, width, channels = images[0].shape
-    rows = math.ceil(len(images) / columns)
-    sheet = np.full((rows * height, columns * width, channels), SHEET_BACKGROUND, dtype=np.uint8)
-    for index, image in enumerate(images):
-        top, left = index // columns * height, index % columns * width
-        sheet[top : top + height, left : left + width] = image
-    return sheet
 
 
 def describe_voice(summary: dict[str, Any]) -> list[str]:
@@ -210,14 +238,12 @@ def describe_voice(summary: dict[str, Any]) -> list[str]:
         f"clip     {summary['duration']:.2f} s, {heard}",
         f"gender   {word} ({gender['value']:.2f} on a scale from 0 male to 1 female){doubt(gender)}",
         f"age      {summary['age']['value']:.0f} ± {summary['age']['spread']:.0f} years{doubt(summary['age'])}",
-        f"build    {summary['build']['value']:.2f} ± {summary['build']['spread']:.2f} on a scale from 0 slim to 1 heavy"
-        f"{doubt(summary['build'])}",
         f"emotion  {emotion['label']}, intensity {emotion['intensity']:.2f}",
     ]
 
 
 def describe_recipe(recipe: Recipe) -> list[str]:
-    """A line or two for each role, and what all of it weighs."""
+    """A line or two for each role, and the size of all downloads."""
     lines = [f"{recipe.name}: {recipe.description}", ""]
     for role, source in recipe.roles().items():
         place = f"{source.repo}/{source.subfolder}".rstrip("/")
@@ -248,17 +274,39 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_generate(commands)
+    add_export(commands)
     add_listen(commands)
     add_faces(commands)
     add_info(commands)
+    add_verify(commands)
     return parser
 
 
 def add_generate(commands: Any) -> None:
     parser = add_command(commands, "generate", generate, "make a video of an imagined person who says what is heard")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.mp4", help="the video to write; - is standard output"
+        "-o", "--output", required=True, metavar="OUT.mp4",
+        help="the video to write, or .mov, .webm, .gif; - is standard output",
+    )  # fmt: skip
+    parser.add_argument(
+        "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
     )
+    parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
+    add_video_options(parser)
+
+
+def add_export(commands: Any) -> None:
+    summary = "make the video, motion or mesh of an imagined person as other programs read them"
+    parser = add_command(commands, "export", export, summary)
+    parser.add_argument(
+        "-o", "--output", required=True, action="append", metavar="FILE",
+        help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
+    )  # fmt: skip
+    add_video_options(parser)
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Options about the person and the performance, which every command that makes one has."""
     passed_on = [
         parser.add_argument("--seed", type=int, metavar="N", help="the same seed imagines the same person"),
         parser.add_argument("--fps", type=float, metavar="F", help="frames per second"),
@@ -276,11 +324,9 @@ def add_generate(commands: Any) -> None:
     ]
     parser.add_argument("--identity-from", metavar="AUDIO", help="another clip, whose speaker is shown")
     parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose mood is shown")
-    parser.add_argument(
-        "--raw-rate", type=int, metavar="HZ", help="standard input is bare samples at this rate: 16 bit, mono"
-    )
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
-    parser.add_argument("--save-identity", metavar="FILE.safetensors", help="keep the person for another clip")
+    parser.add_argument("--motion", metavar="FILE", help="a motion saved earlier (.csv, .json), instead of the voice's")
+    parser.add_argument("--sign", nargs=2, metavar=("CERT.pem", "KEY.pem"), help="sign (C2PA) with your certificate")
     parser.set_defaults(passed_on=[action.dest for action in passed_on])
 
 
@@ -303,6 +349,9 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Actio
         parser.add_argument(
             "--adapters", type=lambda names: tuple(names.split(",")), metavar="A,B", help="only these adapters"
         ),
+        parser.add_argument(
+            "--no-watermark", dest="watermark", action="store_const", const=False, help="leave the pixels unmarked"
+        ),
     ]
 
 
@@ -324,6 +373,15 @@ def add_info(commands: Any) -> None:
     parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
     parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
     parser.set_defaults(run=info)
+
+
+def add_verify(commands: Any) -> None:
+    summary = "tell whether a video says that a machine made it: by metadata, signature or watermark"
+    status = "Exit status: 0 it does, 1 nothing was found (which proves nothing), 2 it can't be read."
+    parser = commands.add_parser("verify", help=summary, description=summary.capitalize() + ".", epilog=status)
+    parser.add_argument("video", metavar="VIDEO", help="mp4, mov, webm, gif, png, glb, ..., or a folder of pictures")
+    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    parser.set_defaults(run=verify)
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:

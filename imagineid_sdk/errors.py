@@ -21,6 +21,7 @@ __all__ = [
     "ModelError",
     "OptionError",
     "VideoError",
+    "VideoReadError",
     "WeightsError",
 ]
 
@@ -39,6 +40,10 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 
 class VideoError(ImagineIDError):
     """The video or picture can't be written: a bad path, unusable frames, or an encoder that gave up."""
+
+
+class VideoReadError(VideoError, ValueError):
+    """A video or picture can't be read: there is none, or it is damaged or of an unknown kind."""
 
 
 class FFmpegError(AudioError, VideoError):

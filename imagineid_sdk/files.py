@@ -28,31 +28,56 @@ def check_output_path(path: str | os.PathLike[str], suffix: str) -> Path:
         raise VideoError(f"{str(path)!r} does not end in {suffix}, the only kind written here. Change the name.")
     if target.is_dir():
         raise VideoError(f"{str(path)!r} is a folder. Give the name of a file in it, such as face{suffix}.")
-    if not folder.is_dir():
-        raise VideoError(f"The folder {str(folder)!r} for {target.name!r} does not exist. Create it first.")
     if target.exists() and not target.is_file():
         raise VideoError(f"{str(path)!r} is a device or pipe, not a file that can be replaced. Choose another name.")
-    if not os.access(folder, os.W_OK | os.X_OK) or (target.exists() and not os.access(target, os.W_OK)):
+    check_folder(folder, path)
+    if target.exists() and not os.access(target, os.W_OK):
         raise VideoError(f"{str(path)!r} can't be written by this user. Choose another folder or change permissions.")
     return target
 
 
+def check_folder(folder: Path, path: str | os.PathLike[str]) -> None:
+    """Raises VideoError unless `path` can be made in the folder, which is made itself if there is none."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir():
+        raise VideoError(f"{str(path)!r} can't be written: {str(there)!r} is not a folder. Choose another name.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise VideoError(f"{str(path)!r} can't be written by this user. Choose another folder or change permissions.")
+
+
 @contextmanager
 def placed_when_complete(target: Path, error: type[ImagineIDError] = VideoError) -> Iterator[Path]:
-    """A new file beside the target, moved over it if the block succeeds and deleted if it does not.
+    """A new file beside the target, moved over it if the block succeeds and deleted if it does not. The target's folder
+    is made if there is none.
 
     Raises:
         VideoError, or the `error` that was given: it can't be written.
     """
     partial = target.with_name(f".imagineid-{uuid.uuid4().hex}.part")
+    with folder_made(target, error):
+        try:
+            with typed_write_errors(target, error):
+                partial.open("xb").close()  # with the permissions of any new file, which tempfile would narrow
+            yield partial
+            with typed_write_errors(target, error):
+                os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_made(target: Path, error: type[ImagineIDError] = VideoError) -> Iterator[None]:
+    """The folder of the target exists within the block; what was made is taken away if the block fails."""
+    missing = [folder for folder in target.parents if not folder.exists()]
+    with typed_write_errors(target, error):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with typed_write_errors(target, error):
-            partial.open("xb").close()  # with the permissions of any new file, which tempfile would narrow
-        yield partial
-        with typed_write_errors(target, error):
-            os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        raise
 
 
 @contextmanager
@@ -99,18 +124,18 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def check_encoder() -> None:
-    """Raises FFmpegError, before any work is spent on frames, where no H.264 encoder is to be had."""
+def check_encoder(encoder: str = "libx264", title: str = "H.264") -> None:
+    """Raises FFmpegError, before any work is spent on frames, where no such encoder is to be had."""
     path = find_ffmpeg()
-    if _lacks_h264(path):
+    if _lacks_encoder(path, encoder):
         raise FFmpegError(
-            f"{path} has no H.264 encoder (libx264). Unset IMAGEIO_FFMPEG_EXE, or set it to an ffmpeg that has one."
+            f"{path} has no {title} encoder ({encoder}). Unset IMAGEIO_FFMPEG_EXE, or set it to an ffmpeg that has one."
         )
 
 
-@functools.lru_cache(maxsize=4)
-def _lacks_h264(path: str) -> bool:
-    command = [path, "-hide_banner", "-v", "error", "-h", "encoder=libx264"]
+@functools.lru_cache(maxsize=16)
+def _lacks_encoder(path: str, encoder: str) -> bool:
+    command = [path, "-hide_banner", "-v", "error", "-h", f"encoder={encoder}"]
     try:
         answer = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     except OSError:

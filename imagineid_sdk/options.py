@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -12,9 +13,10 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.persona.overrides import Overrides
 from imagineid_sdk.listening.profile import EMOTIONS
 from imagineid_sdk.video.backdrop import Backdrop, Background
+from imagineid_sdk.video.formats import MP4, format_of
 
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
-OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent"]
+OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
 
 
@@ -37,6 +39,7 @@ class PortraitKwargs(TypedDict, total=False):
     background: Background
     size: Literal[256, 512]
     adapters: tuple[Adapter, ...] | None
+    watermark: bool
 
 
 class VideoKwargs(PortraitKwargs, total=False):
@@ -66,13 +69,14 @@ class PortraitOptions(BaseModel):
         reference_steps: denoising steps of the portrait; None is 10, with sd15 25.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of
             heard or sampled, see `Overrides`. They also edit a known person.
-        attributes: "heard" takes sex, age and build from the voice as far as they can be heard; "neutral" infers
-            none of them: the seed draws them.
+        attributes: "heard" takes sex and age from the voice as far as they can be heard; "neutral" infers neither: the
+            seed draws them.
         background: a place ("studio", "room", "office", "park", "forest", "street", "dusk"), a colour word, "#rrggbb",
             (r, g, b) in 0..255, a picture (array or path), or "transparent"; None is a place that fits the light. With
             sd15 only a colour word.
         size: pixels of a frame's side, 512 or 256; with sd15 it is the base model's.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.
+        watermark: marks the pixels, invisibly, as made by a machine, see `imagineid_sdk.video.watermark`.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, frozen=True)
@@ -94,6 +98,7 @@ class PortraitOptions(BaseModel):
     background: Any = None
     size: Literal[256, 512] = 512
     adapters: tuple[Adapter, ...] | None = None
+    watermark: bool = True
 
     def __init__(self, **options: Any) -> None:
         try:
@@ -129,7 +134,8 @@ class GenerateOptions(PortraitOptions):
         emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
         head_motion, blink, gaze: 0 none, 1 human, 2 lively.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
-            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``.
+            channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
+            "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.
         sampling_rate: of audio given as an array, Hz.
     """
 
@@ -166,10 +172,14 @@ class GenerateOptions(PortraitOptions):
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         return self
 
-    def for_mp4(self) -> GenerateOptions:
-        """The same; raises OptionError if these frames don't go into an mp4."""
-        if self.backdrop is not None and self.backdrop.picture is None:
-            raise OptionError("background='transparent' can't be used: an mp4 has no transparency. Give a colour.")
+    def for_file(self, target: Any) -> GenerateOptions:
+        """The same; raises OptionError if these frames don't go into a video file of the target's ending.
+
+        An open file gets an mp4.
+        """
+        kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+        if self.backdrop is not None and self.backdrop.picture is None and kind.clear is None:
+            raise OptionError(f"background='transparent' can't be used. {kind.no_transparency()}")
         return self
 
 

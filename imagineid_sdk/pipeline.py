@@ -1,13 +1,9 @@
-"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin.
-
-pipe = ImagineIDPipeline.from_pretrained()
-out = pipe("speech.wav", seed=7)
-out.save("talk.mp4")
-"""
+"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, overload
 
 import diffusers
@@ -22,15 +18,17 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
 from imagineid_sdk.hub.loading import LoadOptions, align, load_components, typed_load_errors
 from imagineid_sdk.imagining.workers import Workers
-from imagineid_sdk.listening.listener import Listener, joined_profile
+from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
+from imagineid_sdk.many import load_clips, talk_of_each
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
-from imagineid_sdk.output import ImaginedFace, ImagineIDOutput, collect, provenance
+from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
-from imagineid_sdk.streaming import Callback, FaceStream, TalkingFace, follow, record
-from imagineid_sdk.video.recorder import PathOrFile
+from imagineid_sdk.streaming import Callback, FaceStream, record
+from imagineid_sdk.video.provenance import Signing, file_tags, read_signer
+from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
 class ImagineIDPipeline(DiffusionPipeline):
@@ -96,17 +94,18 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As in diffusers; a dtype is that of the networks that imagine, the others stay in float32."""
-        dtypes = [arg for arg in (*args, kwargs.pop("dtype", None)) if isinstance(arg, torch.dtype)]
+        given = next((arg for arg in args if isinstance(arg, torch.dtype)), kwargs.pop("dtype", None))
+        dtype = read_dtype(given)
         for module in (getattr(self, name, None) for name in models.IMAGINING):
-            if dtypes and isinstance(module, torch.nn.Module):
-                torch.nn.Module.to(module, read_dtype(dtypes[0]))
+            if dtype is not None and isinstance(module, torch.nn.Module):
+                torch.nn.Module.to(module, dtype)
         super().to(*(arg for arg in args if arg is not None and not isinstance(arg, torch.dtype)), **kwargs)
         return self
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """What the voice says about its owner and the moment: no pixels, a fraction of the clip's length.
+        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used.
 
-        Raises AudioError for a sound that can't be used.
+        Sex and age come with how sure they are; ``heard`` is False where the voice said too little.
         """
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
@@ -172,20 +171,17 @@ class ImagineIDPipeline(DiffusionPipeline):
             GenerationCancelled: the callback returned False.
         """
         factors, settings = self._read(options)
-        many = isinstance(audio, list) and content is None
-        clips = [load_audio(one, settings.sampling_rate) for one in resolver.spoken(audio, content)]
-        outputs = []
-        for clip, seed in zip(clips, factors.seeds(len(clips), settings.seed), strict=True):
-            person = resolver.make_resolver(self, settings.with_seed(seed), factors)
-            face = TalkingFace(person, self._listener().open(FILE), settings, settle=3.0, keep=True)
-            total = max(1, round(clip.duration * settings.fps))
-            with self.progress_bar(total=total) as bar:
-                batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
-                frames = collect(batches, total, settings.output_type)
-            profile = joined_profile(face.segments, person.speaker or face.listening.who, clip.duration)
-            output = ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip)
-            outputs.append(output if return_dict else output.to_tuple())
-        return outputs if many else outputs[0]
+        clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
+        talks = talk_of_each(self, clips, factors, settings, callback)
+        outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
+        return outputs if isinstance(audio, list) and content is None else outputs[0]
+
+    def map(
+        self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
+    ) -> Iterator[ImagineIDOutput]:
+        """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
+        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
+        return talk_of_each(self, clips, *self._read({**options}), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]
@@ -206,28 +202,30 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def write_mp4(
         self, audio: AudioSource | AudioStream, target: PathOrFile, *, callback: Callback | None = None,
-        **options: Unpack[StreamKwargs],
+        sign: Signing = None, **options: Unpack[StreamKwargs],
     ) -> Identity:  # fmt: skip
-        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through.
+        """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
+        returns the person.
 
         Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual mood,
         loudness and pitch are those of the last minute.
 
         Args:
-            target: path of an mp4, or an open binary file such as ``sys.stdout.buffer`` or ``io.BytesIO``, which gets
-                fragmented mp4 while it is made.
+            target: path of an mp4, or another video that ``out.save`` knows; or an open binary file such as
+                ``sys.stdout.buffer`` or ``io.BytesIO``, which gets fragmented mp4 while it is made.
             callback: called as ``callback(frames_done, frames_known)``.
+            sign: as in `ImagineIDOutput.save`; only for a path.
             **options: as in a call.
-
-        Returns the person.
         """
+        check_target(target)
         factors, settings = self._read({**options}, streamed=True)
-        settings.for_mp4()
+        settings.for_file(target)
+        signer = read_signer(sign, target)
         with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
             settings = settings.model_copy(update={"sampling_rate": sound.rate})
             listening = self._listener().open(LIVE if sound.live else FILE)
             stream = FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle=3.0)
-            return record(stream, sound, target, provenance, bar, callback)
+            return record(stream, sound, target, file_tags, bar, callback, signer)
 
     def renderer(self, identity: Person, **options: Unpack[GenerateKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
@@ -237,6 +235,8 @@ class ImagineIDPipeline(DiffusionPipeline):
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
 
+    performance = renderer  # its name in 0.1.0
+
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
 
@@ -244,7 +244,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         """The options of a call, told apart and checked."""
         self.workers = self.workers.in_this_process()
         factors = Factors.take(options)
-        settings = resolver.checked(GenerateOptions(**options), self, factors)
+        factors, settings = resolver.with_motion(factors, resolver.checked(GenerateOptions(**options), self, factors))
         return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
 

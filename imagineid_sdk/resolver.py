@@ -1,4 +1,4 @@
-"""Who is shown: a known person, the speaker of another clip, or whoever is heard; and how that person is rendered."""
+"""Resolves the person of a video: a known one, the speaker of another clip, or one imagined from the voice itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing_extensions import TypedDict
 from imagineid_sdk.audio import AudioSource
 from imagineid_sdk.audio.arrays import is_array
 from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.animation.live_link import load_motion
+from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import known_person, voice_attributes
 from imagineid_sdk.imagining.backend import Backend
@@ -29,11 +31,16 @@ if TYPE_CHECKING:
     from imagineid_sdk.pipeline import ImagineIDPipeline
 
 Person: TypeAlias = Identity | str | os.PathLike[str]
+Motion: TypeAlias = FaceMotion | str | os.PathLike[str]
 Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
 StepCallback: TypeAlias = Callable[["ImagineIDPipeline", int, float, dict[str, Any]], dict[str, Any] | None]
 """Called with the pipeline, the step's index, its time and ``{"latents": ...}``, as in diffusers."""
 
 Renderer: TypeAlias = FrameRenderer[Any, Any, Any]
+
+
+MANNER = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
+"""Options that move the face."""
 
 
 class FactorKwargs(TypedDict, total=False):
@@ -42,6 +49,7 @@ class FactorKwargs(TypedDict, total=False):
     identity: Person | None
     identity_from: AudioSource | None
     emotion_from: AudioSource | None
+    motion: Motion | None
     generator: Generators | None
     callback_on_step_end: StepCallback | None
 
@@ -61,6 +69,8 @@ class Factors:
     Attributes:
         identity: a person imagined earlier, or the path of a saved one, instead of a new one.
         identity_from, emotion_from: clips that give only the person, only the emotion.
+        motion: a `FaceMotion` that is shown instead of one that follows the voice, or the path of a saved one, such as
+            an edited ``out.motion``. Its last frame stays when the sound goes on.
         generator: draws the seed; for a list of clips one, or one for each clip.
         callback_on_step_end: called after each step of the portrait, see `StepCallback`; a dict that it returns
             replaces the latents.
@@ -69,6 +79,7 @@ class Factors:
     identity: Person | None = None
     identity_from: AudioSource | None = None
     emotion_from: AudioSource | None = None
+    motion: Motion | None = None
     generator: Generators | None = None
     callback_on_step_end: StepCallback | None = None
 
@@ -96,7 +107,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class PersonResolver:
-    """Who is shown: somebody who is known already, or whoever a voice is imagined to belong to.
+    """The person of a video: known already, or to be imagined once the voice is known.
 
     Attributes:
         known: the person, if there is one already.
@@ -104,6 +115,7 @@ class PersonResolver:
         speaker: of another clip, if that gave the person.
         seed: of the performance; None is the person's own.
         mood: the overall mood of another clip, instead of the one heard.
+        motion: what is shown, instead of a motion that follows the voice.
     """
 
     known: Renderer | None
@@ -111,6 +123,7 @@ class PersonResolver:
     speaker: SpeakerIdentity | None = None
     seed: int | None = None
     mood: EmotionTrack | None = None
+    motion: FaceMotion | None = None
 
     def heard(self, segment: Segment) -> Segment:
         """The segment with the mood that is to be shown."""
@@ -118,6 +131,32 @@ class PersonResolver:
             return segment
         course = np.tile(self.mood.probabilities * self.mood.intensity, (len(segment.content.blendshapes), 1))
         return replace(segment, emotion=replace(self.mood, track=course.astype(np.float32)))
+
+
+def with_motion(factors: Factors, settings: GenerateOptions) -> tuple[Factors, GenerateOptions]:
+    """Both with the motion that was given, read and at the rate of the video, which is its own if no other was asked
+    for.
+
+    Raises:
+        OptionError: it can't be shown, or other options would have to move the face.
+    """
+    if (motion := factors.motion) is None:
+        return factors, settings
+    idle = [name for name in MANNER if name in settings.model_fields_set]
+    idle += ["emotion_from"] if factors.emotion_from is not None else []
+    if idle:
+        raise OptionError(f"motion= says all that moves, so {idle[0]}= would do nothing. Give one of them.")
+    if isinstance(motion, (str, os.PathLike)):
+        motion = load_motion(motion, fallback=settings.fps)
+    if not isinstance(motion, FaceMotion):
+        raise OptionError(
+            f"motion={type(motion).__name__} is no motion. Give out.motion, FaceMotion.load(path), or the path of a "
+            "file that motion.save() wrote."
+        )
+    motion = motion.checked()
+    if "fps" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"fps": motion.fps})
+    return replace(factors, motion=motion.at_rate(settings.fps)), settings
 
 
 def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors) -> GenerateOptions:
@@ -131,7 +170,7 @@ def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors
 
 
 def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: Factors) -> PersonResolver:
-    """Resolves who is known already; listens to the other clips."""
+    """Makes the resolver of a call; listens to the other clips and renders a known person."""
 
     def listen(audio: AudioSource) -> VoiceProfile:
         # The sampling rate that was given is that of arrays.
@@ -149,7 +188,7 @@ def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: F
         speaker = listen(factors.identity_from).speaker
         known = imagine(speaker)
     mood = None if factors.emotion_from is None else listen(factors.emotion_from).emotion
-    return PersonResolver(known, imagine, speaker, settings.seed, mood)
+    return PersonResolver(known, imagine, speaker, settings.seed, mood, cast(FaceMotion | None, factors.motion))
 
 
 @pinned
@@ -191,7 +230,7 @@ def make_renderer(
         settings.backdrop or Backdrop.fitting(identity.light, identity.seed), size=settings.size,
         steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
         latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
-        model=pipe.fingerprint,
+        model=pipe.fingerprint, watermark=settings.watermark,
     )  # fmt: skip
 
 

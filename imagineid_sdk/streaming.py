@@ -22,12 +22,13 @@ from imagineid_sdk.audio.decoding import AudioStream, pcm_from_bytes
 from imagineid_sdk.audio.mixing import Levels
 from imagineid_sdk.audio.resampling import SAMPLE_RATE, Resampler
 from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, check_number
-from imagineid_sdk.face.animation.motion import Animator, FaceMotion
+from imagineid_sdk.face.animation.motion import Animator, FaceMotion, Playback
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import TRACK_RATE, Segment
 from imagineid_sdk.listening.stream import ListeningStream
 from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.resolver import PersonResolver, Renderer
+from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import PathOrFile, Recorder
 
 SETTLE_RANGE = (0.3, 30.0)
@@ -61,7 +62,7 @@ class TalkingFace:
         self.segments: list[Segment] = []
         self.motions: list[FaceMotion] = []
         self._person, self._options, self._settle, self._keep = person, options, settle, keep
-        self._animator: Animator | None = None
+        self._animator: Animator | Playback | None = None if person.motion is None else Playback(person.motion)
         self._waiting: list[Segment] = []  # heard before the person was settled
         self._undrawn: list[FaceMotion] = []
         self._begun = False
@@ -127,6 +128,9 @@ class TalkingFace:
             motion = FaceMotion.joined(self._undrawn)
             self._undrawn.clear()
             self._begun = True
+            if self._options.output_type == "none":
+                yield np.empty((len(motion), 0, 0, 3), np.uint8)
+                return
             yield from renderer.frames(motion)
 
 
@@ -250,7 +254,7 @@ def chunk_samples(chunk: Any) -> np.ndarray:
 
 def record(
     stream: FaceStream, sound: AudioStream, target: PathOrFile, tags: Callable[[Identity], Mapping[str, str]], bar: Any,
-    callback: Callback | None = None,
+    callback: Callback | None = None, sign: Signing = None,
 ) -> Identity:  # fmt: skip
     """Sound -> a video in the file `target`, or as fragmented mp4 into an open binary file, while it is made.
 
@@ -258,7 +262,7 @@ def record(
     """
     with Recorder(
         target, fps=stream.fps, rate=sound.rate, channels=sound.channels, source=sound.source,
-        metadata=lambda: tags(settled_person(stream)),
+        metadata=lambda: tags(settled_person(stream)), sign=sign,
     ) as recorder:  # fmt: skip
 
         def show(frames: Iterator[np.ndarray]) -> None:

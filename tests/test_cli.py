@@ -41,13 +41,13 @@ def run(*arguments: object) -> int:
 # --- without the model ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["listen"], ["faces"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["generate"], ["export"], ["listen"], ["faces"], ["info"], ["verify"]])
 def test_help_explains_every_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in (command or ["generate", "listen", "faces", "info"]))
+    assert all(word in text for word in (command or ["generate", "export", "listen", "faces", "info", "verify"]))
 
 
 def test_version_is_the_packages(capsys):
@@ -72,14 +72,19 @@ def test_help_and_mistakes_need_no_heavy_import():
         (["generate", "nowhere.wav", "-o", "OUT/a.mp4"], "nowhere.wav"),
         (["generate", "OUT", "-o", "OUT/a.mp4"], "folder"),
         (["generate", "VOICE", "-o", "OUT/a.avi"], "does not end in .mp4"),
-        (["generate", "VOICE", "-o", "OUT/no/a.mp4"], "does not exist"),
-        (["generate", "VOICE", "-o", "OUT/a.mp4", "--save-identity", "OUT/no/a.safetensors"], "does not exist"),
+        (["generate", "VOICE", "-o", "OUT/voice.wav/a.mp4"], "not a folder"),
+        (["generate", "VOICE", "-o", "OUT/a.mp4", "--save-identity", "OUT/a.txt"], "does not end in .safetensors"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--identity", "OUT/nobody.safetensors"], "nobody.safetensors"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--emotion", "hungry"], "hungry"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--hair", "seaweed"], "seaweed"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--gender", "robot"], "robot"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--fps", "0"], "fps"),
         (["generate", "VOICE", "-o", "OUT/a.mp4", "--background", "transparent"], "transparency"),
+        (["generate", "VOICE", "-o", "OUT/a.mp4", "--motion", "OUT/a.txt"], "does not end in .csv"),
+        (["export", "VOICE", "-o", "OUT/a.obj"], ".glb"),
+        (["export", "VOICE", "-o", "OUT/a.csv", "-o", "OUT/a.avi"], "does not end in .mp4"),
+        (["export", "VOICE", "-o", "OUT/a.mp4", "--background", "transparent"], ".webm"),
+        (["export", "VOICE", "-o", "OUT"], "there already"),
         (["faces", "VOICE", "-o", "OUT/faces.jpg"], "does not end in .png"),
         (["listen", "nowhere.wav"], "nowhere.wav"),
         (["info", "sd99"], "sd15"),
@@ -122,14 +127,6 @@ def test_a_bug_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch, voice, tm
         run("generate", voice, "-o", tmp_path / "a.mp4")
 
 
-@pytest.mark.parametrize(("count", "shape"), [(1, (4, 6)), (2, (4, 12)), (8, (12, 18)), (9, (12, 18)), (10, (12, 24))])
-def test_a_contact_sheet_holds_every_face_once(count, shape):
-    images = [np.full((4, 6, 3), index, np.uint8) for index in range(count)]
-    sheet = cli.contact_sheet(images)
-    assert sheet.shape == (*shape, 3)
-    assert [int((sheet[..., 0] == index).sum()) for index in range(count)] == [24] * count
-
-
 def test_info_tells_what_a_composition_takes_without_a_heavy_import(capsys):
     assert run("info", "sd15") == 0
     text = capsys.readouterr().out
@@ -156,9 +153,77 @@ def test_generate_writes_the_video_and_the_person(loaded, voice, tmp_path, capsy
     text = media.describe(tmp_path / "talk.mp4")
     assert "ynthetic" in text and "Audio: aac" in text
 
-    options = ["--identity", person, "--fps", 10, "--steps", 2, "--emotion", "happy", "--background", "white"]
+    options = ["--identity", person, "--fps", 10, "--steps", 2, "--background", "#20c040"]
     assert run("generate", voice, "-o", tmp_path / "again.mp4", *options) == 0
-    assert len(media.frames(tmp_path / "again.mp4")) == 4
+    frames = media.frames(tmp_path / "again.mp4")
+    assert len(frames) == 4 and np.abs(frames[:, :8, :8].astype(int) - [0x20, 0xC0, 0x40]).max() < 12
+
+
+def test_generate_hands_on_what_was_asked_for(monkeypatch, voice, tmp_path):
+    given = {}
+
+    class Pipeline:
+        def write_mp4(self, sound, target, **options):
+            given.update(options)
+            return None
+
+    monkeypatch.setattr(cli, "load_pipeline", lambda model: Pipeline())
+    options = ["--emotion", "happy", "--emotion-intensity", 0.5, "--head-motion", 0, "--blink", 2, "--gaze", 0.5]
+    options += [
+        "--beard",
+        "stubble",
+        "--clothes",
+        "suit",
+        "--clothes-color",
+        "blue",
+        "--glasses",
+        "round",
+        "--skin",
+        "dark",
+    ]
+    options += ["--attributes", "neutral", "--portrait-steps", 3, "--adapters", "semantic,spatial"]
+    options += ["--identity-from", voice, "--emotion-from", voice]
+    assert run("generate", voice, "-o", tmp_path / "a.mp4", *options) == 0
+    assert given == {
+        "emotion": "happy", "emotion_intensity": 0.5, "head_motion": 0.0, "blink": 2.0, "gaze": 0.5, "beard": "stubble",
+        "clothes": "suit", "clothes_color": "blue", "glasses": "round", "skin": "dark", "attributes": "neutral",
+        "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice,
+        "emotion_from": voice, "motion": None, "sign": None,
+    }  # fmt: skip
+
+
+def test_every_option_of_a_call_can_be_given():
+    from imagineid_sdk.options import GenerateOptions
+
+    parser = cli.build_parser()
+    passed_on = parser.parse_args(["generate", "a.wav", "-o", "a.mp4"]).passed_on
+    assert set(passed_on) == set(GenerateOptions.model_fields) - {"output_type", "sampling_rate"}
+
+
+def test_a_missing_encoder_costs_no_wait(no_model, voice, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nowhere"))
+    assert run("generate", voice, "-o", tmp_path / "a.mp4") == 2
+    assert "ffmpeg" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_printed(capsys):
+    cli.show(os.fsdecode(b"caf\xe9.mp4"))
+    assert capsys.readouterr().out == "caf\\xe9.mp4\n"
+
+
+def test_export_writes_what_other_programs_read(loaded, voice, tmp_path, capsys, media):
+    names = ["talk.webm", "talk.csv", "talk.glb"]
+    pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
+    paths = [tmp_path / "new" / name for name in names]
+    options = ["--seed", 7, "--portrait-steps", 2, "--background", "transparent"]
+    assert run("export", voice, *(part for path in paths for part in ("-o", path)), *options) == 0
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in paths]
+    assert "alpha_mode" in media.describe(paths[0])
+    assert len(paths[1].read_text().splitlines()) == 11 and paths[2].read_bytes()[:4] == b"glTF"
+
+    again = ["--seed", 7, "--portrait-steps", 2, "--motion", paths[1], "-o", tmp_path / "again.csv"]
+    assert run("export", voice, *again) == 0
+    assert (tmp_path / "again.csv").read_text() == paths[1].read_text()
 
 
 def test_listen_prints_for_people_and_for_programs(loaded, voice, capsys):
@@ -182,8 +247,9 @@ def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
     assert "png, rgb24" in media.describe(tmp_path / "faces.png")
 
 
-def test_ctrl_c_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path):
-    soundfile.write(tmp_path / "minute.wav", make_voice(60.0), 16_000)
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path, sent, status):
+    soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
     command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
     command += ["-o", str(tmp_path / "talk.mp4")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
@@ -191,8 +257,9 @@ def test_ctrl_c_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_pa
         while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)  # until it is at work: the unfinished video lies beside the sound
         time.sleep(1)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, sent)
         _, message = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
+    assert process.returncode == status
+    if sent == signal.SIGINT:
+        assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
     assert os.listdir(tmp_path) == ["minute.wav"]

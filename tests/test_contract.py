@@ -119,3 +119,10 @@ def test_factors_of_other_clips_take_their_place(scale, sound, make_voices):
 
 def test_a_video_of_it_is_written(scale, talk, tmp_path, media):
     assert media.frames(talk.save(tmp_path / "talk.mp4")).shape == talk.frames.shape
+
+
+def test_the_head_is_there_as_a_mesh_with_the_portraits_colours(scale, talk, tmp_path):
+    pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
+    assert talk.save_mesh(tmp_path / "talk.glb").read_bytes()[:4] == b"glTF"
+    mesh = scale[0].renderer(talk.identity).mesh()
+    assert mesh.targets.shape == (52, *mesh.positions.shape) and np.isfinite(mesh.positions).all()

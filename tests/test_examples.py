@@ -13,7 +13,7 @@ import soundfile
 from imagineid_sdk.audio import load_audio
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-SCRIPTS = ("quickstart", "many_faces_one_voice", "same_face_new_words", "swap_factors")
+SCRIPTS = ("quickstart", "many_faces_one_voice", "same_face_new_words", "swap_factors", "motion_and_mesh")
 
 
 @pytest.fixture
@@ -69,3 +69,10 @@ def test_swap_factors(shipped_weights, clips, tmp_path, media):
     run("swap_factors", *clips, tmp_path)
     for name in ("her_words_his_face", "his_mood", "happy"):
         assert len(media.frames(tmp_path / f"{name}.mp4")) == 8
+
+
+def test_motion_and_mesh(shipped_weights, clips, tmp_path, media):
+    pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
+    run("motion_and_mesh", clips[0], tmp_path)
+    assert len(media.frames(tmp_path / "smiling.mp4")) == 8
+    assert (tmp_path / "smiling.glb").read_bytes()[:4] == b"glTF" and (tmp_path / "motion.json").is_file()

@@ -94,6 +94,8 @@ def test_moving_to_a_type_moves_only_what_imagines(pipeline):
 
     moved = copy.deepcopy(pipeline).to(torch.bfloat16)
     assert moved.denoiser.dtype == torch.bfloat16 and moved.identity_encoder.dtype == torch.float32
+    assert moved.to("cpu", torch.float32).denoiser.dtype == torch.float32
+    assert moved.to(dtype="bfloat16").denoiser.dtype == torch.bfloat16
     assert pipeline.denoiser.dtype == torch.float32
 
 

@@ -1,6 +1,6 @@
 """Fit the points of MediaPipe's face curves to our mesh, and measure on people who took no part how near they are.
 
-    python -m examples.training.fit_curves --people DIR --assets DIR --out imagineid_sdk/imagining/full/curves.json
+    python -m examples.training.fit_curves --people DIR --assets DIR --out imagineid_sdk/imagining/sd15/curves.json
 
 MediaPipe's face mesh (a judge of benchmarks/judges.py, installed for this only) looks at rendered people. Each of its
 points starts as the vertex that stays nearest to it over many people, poses and expressions; vertices are added one by

@@ -1,4 +1,4 @@
-"""A whole clip in memory: what the listening networks hear, and what the video plays."""
+"""A whole clip in memory: mono at 16 kHz for the networks, and the original for the video."""
 
 from __future__ import annotations
 

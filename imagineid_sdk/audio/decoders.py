@@ -119,7 +119,7 @@ def with_ffmpeg(source: Encoded) -> Iterator[Decoded]:
 
 @contextmanager
 def run_ffmpeg(address: str, label: str, stdin: IO[bytes] | None = None, head: bytes = b"") -> Iterator[Decoded]:
-    """Decode with the bundled ffmpeg, from an address or from `head` and what follows it in `stdin`."""
+    """Decode with the bundled ffmpeg, from an address, or from `head` and the rest of `stdin`."""
     command = [find_ffmpeg(), "-v", "error", *(["-nostdin"] if stdin is None else [])]
     command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
     if stdin is not None:  # begin with little: more may be long in coming

@@ -71,7 +71,7 @@ def open_audio(source: AudioSource | AudioStream, sampling_rate: int | None = No
 
 @contextmanager
 def open_pipe(stream: IO[bytes], raw_rate: int | None = None) -> Iterator[AudioStream]:
-    """Sound from a pipe, as it comes: levels are those of what has come so far.
+    """Sound from a pipe, as it comes; levels are those so far.
 
     Args:
         stream: e.g. ``sys.stdin.buffer``; not closed.

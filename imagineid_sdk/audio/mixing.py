@@ -1,4 +1,4 @@
-"""Gain and channels: what a sound's level and the balance of its channels decide, in one place for every way in.
+"""Gain and downmix: one rule for every way in.
 
 A clip or file is measured as a whole before its blocks are mixed; of a live sound only the past is known.
 """
@@ -71,8 +71,8 @@ class Levels:
         return block / np.float32(peak) if peak > 1.0 else block
 
     def mono(self, mixed: np.ndarray) -> np.ndarray:
-        """float32 (samples,) of what `mix` returned. A stereo pair wired in opposite phase cancels in the mean: then
-        the louder side alone is the voice."""
+        """Mono float32 (samples,) of a block that `mix` returned. A stereo pair in opposite phase would cancel in the
+        mean: its louder side is taken."""
         if mixed.shape[1] == 1:
             return mixed[:, 0].copy()
         if self._mean_power < OPPOSITE_PHASE * self._powers.max():
@@ -81,7 +81,7 @@ class Levels:
 
 
 def mixed_live(blocks: Iterable[np.ndarray], levels: Levels, label: str) -> Iterator[np.ndarray]:
-    """The blocks of a sound that is still coming, each mixed by what has come so far."""
+    """Blocks of a live sound, each mixed by the levels so far."""
     for block in blocks:
         levels.add(block)
         levels.check(label)

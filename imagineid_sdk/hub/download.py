@@ -48,7 +48,7 @@ class HubOptions(BaseModel):
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> Self:
-        """Take the fields out of ``options``; what is left belongs to someone else.
+        """Take the fields out of ``options``; the others are left.
 
         Raises:
             OptionError: a field has the wrong type.
@@ -127,7 +127,7 @@ def typed_hub_errors(repo: str, name: str, options: HubOptions, revision: str | 
 
 
 def _explain(error: BaseException, name: str, options: HubOptions, revision: str, repo: str) -> str:
-    """What was wrong and what to do, in one or two sentences."""
+    """Cause and remedy, in one or two sentences."""
     from huggingface_hub import constants, errors
 
     status = _status(error)

@@ -22,6 +22,7 @@ from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
 from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
 from imagineid_sdk.precision import pinned, read_dtype
+from imagineid_sdk.video import watermark
 
 ALIGNMENT = 64
 """Bytes that torch's own tensors begin at multiples of."""
@@ -51,7 +52,7 @@ class LoadOptions(HubOptions):
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> LoadOptions:
-        """Take the fields out of ``options``; what is left belongs to components or diffusers.
+        """Take the fields out of ``options``; the others are for components or diffusers.
 
         Raises:
             OptionError: a field can't be used.
@@ -110,6 +111,7 @@ def load_components(
     from imagineid_sdk.imagining.sd15.loading import load_recipe
 
     rasterizer.load()
+    watermark.load()
     if is_recipe(model):
         return embedded_components(LISTENING_AND_FACE) | load_recipe(str(model), chosen, options)
     folder = chosen.folder(model, options)
@@ -164,7 +166,7 @@ def align(components: Iterable[Any]) -> None:
 
 @contextmanager
 def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
-    """diffusers' errors while the files of a model are read -> errors that say what to do."""
+    """Turn diffusers' errors into typed ones, with the remedy."""
     try:
         yield
     except ImportError as error:

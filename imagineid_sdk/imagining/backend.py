@@ -1,7 +1,7 @@
-"""What a diffusion model with its adapters has to offer, whichever it is: `tiny.TinyBackend` and `sd15.SD15Backend`.
+"""Backend: the interface of a diffusion model with its adapters. `tiny.TinyBackend` and `sd15.SD15Backend` have it.
 
-`ViewT` is what a geometry source keeps of the face at rest, `DrawnT` what it draws of some frames, `SceneT` what all
-frames of a person share. Only their own backend looks inside.
+`ViewT` is the face at rest, as a geometry source keeps it; `DrawnT` the conditions of some frames; `SceneT` everything
+that all frames of a person share. They are opaque to everybody but their own backend.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OnStep: TypeAlias = Callable[[int, float, torch.Tensor], torch.Tensor]
 
 
 class GeometrySource(Protocol[ViewT, MadeT]):
-    """Draws what the spatial adapter reads of the posed mesh."""
+    """Draws the spatial adapter's conditions from the posed mesh."""
 
     def reference(self, frames: HeadFrames) -> ViewT:
         """The face at rest, which later frames are compared with: the first of `frames`."""

@@ -36,7 +36,7 @@ def backend_of(
     if all(components.get(name) is not None for name in TINY):
         own = {name: components[name] for name in TINY}
         chosen = check_adapters(adapters, tiny.ADAPTERS, "tiny")
-        return tiny.TinyBackend(Networks(**shared, **own, adapters=chosen).for_many_frames())
+        return tiny.TinyBackend(Networks(**shared, **own, adapters=chosen))
     if all(components.get(name) is not None for name in SD15):
         own = {name: components[name] for name in SD15}
         chosen = check_adapters(adapters, sd15.ADAPTERS, "sd15")

@@ -25,7 +25,7 @@ def describe_person(identity: Identity) -> torch.Tensor:
 
 
 def add_residuals(first: Residuals | None, second: Residuals | None) -> Residuals | None:
-    """Sum of what two adapters add to the denoiser."""
+    """Sum of two adapters' residuals."""
     if first is None or second is None:
         return first or second
     return [a + b for a, b in zip(first[0], second[0], strict=True)], first[1] + second[1]

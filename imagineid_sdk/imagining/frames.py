@@ -31,6 +31,7 @@ class Scene:
     """What all frames of one person share.
 
     Attributes:
+        networks: with weights as frames need them.
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
         portrait: at full resolution, ``(1, 4, 512, 512)`` in [-1, 1].
         pixels: the same as uint8 ``(512, 512, 4)``, premultiplied colour and matte; shown: at the size of the frames.
@@ -39,6 +40,7 @@ class Scene:
         shared: the part of the first denoising step that is the same for all frames; None where there is none.
     """
 
+    networks: Networks
     latents: torch.Tensor
     portrait: torch.Tensor
     pixels: np.ndarray
@@ -50,18 +52,18 @@ class Scene:
 
 def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor, size: int) -> Scene:
     """``latents`` ``(1, 16, 16, 16)`` of the portrait; ``size``: pixels of a frame's side."""
-    latents = networks.cast(latents)
+    networks, latents = networks.for_many_frames(), networks.cast(latents)
     portrait = decode_portrait(networks, identity, latents)
     noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
     semantics = networks.semantics(identity)
     with networks.autocast():
         shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
     shown = to_pixels(F.avg_pool2d(portrait, portrait.shape[-1] // size))[0]
-    return Scene(latents, portrait, to_pixels(portrait)[0], shown, semantics, noise, shared)
+    return Scene(networks, latents, portrait, to_pixels(portrait)[0], shown, semantics, noise, shared)
 
 
 def imagine_frames(
-    networks: Networks, scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
+    scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
 ) -> tuple[np.ndarray, torch.Tensor]:
     """Frames ``(frames, size, size, 4)`` uint8, premultiplied colour and matte, and latents ``(frames, 16, 16, 16)``
     float32.
@@ -70,6 +72,7 @@ def imagine_frames(
         geometry: maps of the frames.
         motion: ``(frames, 55)``, see `motion_vector`.
     """
+    networks = scene.networks
     blending = "blending" in networks.adapters
     flow = geometry.flow.to(networks.device)
     fast = networks.device.type == "cpu"
@@ -80,7 +83,7 @@ def imagine_frames(
         blend = None
         if blending:
             blend = networks.blending_adapter.blend_latents(warp(scene.latents, flow).to(maps.dtype), maps)
-        latents = _denoised(networks, scene, maps, motion, blend, steps)
+        latents = _denoised(scene, maps, motion, blend, steps)
         picture, trunk = decode_frames(networks.autoencoder, latents.to(networks.dtype))
         if not blending:
             size = len(scene.shown)
@@ -96,9 +99,9 @@ def imagine_frames(
 
 
 def _denoised(
-    networks: Networks, scene: Scene, maps: torch.Tensor, motion: torch.Tensor, blend: LatentBlend | None, steps: int
+    scene: Scene, maps: torch.Tensor, motion: torch.Tensor, blend: LatentBlend | None, steps: int
 ) -> torch.Tensor:
-    frames = len(motion)
+    networks, frames = scene.networks, len(motion)
     spatial = networks.spatial(maps, motion, scene.semantics.style)
     residuals = add_residuals(spatial, blend.residuals if blend else None)
     tokens = scene.semantics.tokens.expand(frames, -1, -1)

@@ -1,8 +1,8 @@
 """The noise that a person's portrait and frames are denoised from.
 
-Diffusion decides by its noise whatever words and geometry leave open. A person's traits, which are continuous in the
-voice, mix independent draws of the seed: two clips of one voice get nearly the same noise and so the same face, another
-voice gets another one.
+The noise decides everything that words and geometry leave open. It is a mixture of independent draws of the seed, and
+the person's traits are the weights. Traits are continuous in the voice: two clips of one voice give nearly the same
+noise and so the same face, and another voice gives another face.
 """
 
 from __future__ import annotations

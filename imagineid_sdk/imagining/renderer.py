@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Generic
 
 import numpy as np
 import torch
 
 from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.mesh.gltf import save_glb
 from imagineid_sdk.face.mesh.head import ParametricHead
+from imagineid_sdk.face.mesh.textured import HeadMesh, build_head_mesh
 from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.files import check_output_path
 from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.backend import Backend, DrawnT, OnStep, SceneT, ViewT
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.video.backdrop import Backdrop
+from imagineid_sdk.video.provenance import SOURCE_TYPE, file_tags
+from imagineid_sdk.video.watermark import Watermark
 
 
 class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
@@ -32,6 +40,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         latents: give latents instead of pictures.
         on_step: called after each step of the portrait.
         model: fingerprint of the model, kept with the portrait.
+        watermark: marks the pixels of every picture.
 
     Attributes:
         identity: who it is, face included.
@@ -40,10 +49,10 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def __init__(
         self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
         backdrop: Backdrop, *, size: int = 512, steps: int | None = None, portrait_steps: int | None = None,
-        latents: bool = False, on_step: OnStep | None = None, model: str = "",
+        latents: bool = False, on_step: OnStep | None = None, model: str = "", watermark: bool = True,
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
-        self._steps, self._latents = steps, latents
+        self._steps, self._latents, self._watermarked = steps, latents, watermark
         self._fitted = head.fit(torch.from_numpy(identity.code))
         self._geometry = backend.geometry(head)
         still = FaceMotion.still()
@@ -60,7 +69,18 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
-        return self._backdrop.lay_behind(self._backend.picture(self._scene))[0]
+        return self._lay(self._backend.picture(self._scene))[0]
+
+    def mesh(self) -> HeadMesh:
+        """The head at rest with its texture and 52 morph targets."""
+        portrait = Backdrop(None).lay_behind(self._backend.picture(self._scene))[0]
+        return build_head_mesh(self._head, self._fitted, portrait, self.identity)
+
+    def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
+        """Write the head in motion as ``.glb``; see `ImagineIDOutput.save_mesh`."""
+        check_output_path(path, ".glb")
+        about = file_tags(self.identity) | {"digitalSourceType": SOURCE_TYPE}
+        return save_glb(path, self.mesh(), motion.checked(), about)
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
@@ -81,7 +101,18 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def _in_order(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         for pictures, latents in self._backend.frames(self._scene, self.draw(motion), self._steps):
-            yield latents.cpu() if self._latents else self._backdrop.lay_behind(pictures)
+            yield latents.cpu() if self._latents else self._lay(pictures)
+
+    def _lay(self, pictures: np.ndarray) -> np.ndarray:
+        laid = self._backdrop.lay_behind(pictures)
+        if self._watermarked:
+            self._watermark.add(laid)
+        return laid
+
+    @cached_property
+    def _watermark(self) -> Watermark:
+        """One for all frames, so that it stands still."""
+        return Watermark(self._backdrop.lay_behind(self._backend.picture(self._scene))[0])
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""

@@ -1,8 +1,8 @@
-"""The first denoising step of a video, as far as it is the same for all frames.
+"""The part of the first denoising step that all frames of a video share.
 
-All frames are denoised from one noise with one set of words, and what makes them differ, the adapters' residuals, joins
-the denoiser behind its way down, as in ControlNet (arXiv 2302.05543). So the way down and the middle are computed once
-for a person, and a frame pays for the way up alone: about half of the step.
+All frames start from the same noise and the same tokens. They differ by the adapters' residuals, which are added to the
+skip connections and the middle block, as in ControlNet (arXiv 2302.05543). So the down blocks and the middle block run
+once for a person, and a frame pays for the up blocks alone: about half of the step.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from imagineid_sdk.imagining.denoising import TIMESTEPS
 
 @dataclass(frozen=True)
 class SharedPass:
-    """A denoiser that has gone its way down at time 1.
+    """The outputs of a denoiser's down blocks and middle block at time 1.
 
     Attributes:
         denoiser: a `diffusers.UNet2DConditionModel`.
         tokens: ``(1, tokens, width)``.
-        time: the time's embedding ``(1, width)``.
-        skips: features of the skip connections; middle: of the middle, each ``(1, channels, size, size)``.
+        time: the time embedding ``(1, width)``.
+        skips, middle: features of the skip connections and the middle block, each ``(1, channels, size, size)``.
     """
 
     denoiser: Any
@@ -34,8 +34,7 @@ class SharedPass:
     middle: torch.Tensor
 
     def velocity(self, residuals: Residuals | None) -> torch.Tensor:
-        """What the denoiser returns for noise and some frames' ``residuals``: ``(frames, channels, 16, 16)``; one
-        frame without residuals."""
+        """The denoiser's output for the residuals of some frames, ``(frames, channels, 16, 16)``; None is one frame."""
         skips, hidden = self.skips, self.middle
         if residuals is not None:
             skips = tuple(skip + added for skip, added in zip(skips, residuals[0], strict=True))
@@ -52,8 +51,10 @@ class SharedPass:
 
 
 def start_pass(denoiser: Any, noise: torch.Tensor, tokens: torch.Tensor) -> SharedPass | None:
-    """The way down from ``noise`` ``(1, channels, 16, 16)`` with ``tokens`` ``(1, tokens, width)``; None for a denoiser
-    that has more inputs than these, or that is moved between devices as a whole."""
+    """Run the down blocks on ``noise`` ``(1, channels, 16, 16)`` with ``tokens`` ``(1, tokens, width)``.
+
+    None for a denoiser that has other inputs, or that accelerate moves between devices.
+    """
     if not _is_plain(denoiser):
         return None
     time = torch.ones(1, device=noise.device) * TIMESTEPS

@@ -69,4 +69,4 @@ class TinyBackend:
         self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = video_frames.STEPS
     ) -> tuple[np.ndarray, torch.Tensor]:
         """One batch of `frames`."""
-        return video_frames.imagine_frames(self.networks, scene, drawn, motion, steps)
+        return video_frames.imagine_frames(scene, drawn, motion, steps)

@@ -1,5 +1,7 @@
-"""Batches side by side: two small networks on a core each are faster than one after the other on two cores, because a
-layer of a few hundred pixels has too little work to share."""
+"""Threads that run batches in parallel.
+
+A layer of a few hundred pixels has too little work for several cores. So each core runs a batch of its own.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ def count_workers() -> int:
 
 
 class Workers:
-    """``count`` threads that work side by side, each with its share of torch's; they end with this object.
+    """``count`` threads, each with its share of torch's own threads; they end with this object.
 
-    Whoever makes many videos keeps one of these for all: memory that a thread once used stays with it.
+    Keep one for many videos: a thread never gives back the memory that it once used.
     """
 
     def __init__(self, count: int) -> None:
@@ -45,8 +47,10 @@ class Workers:
         self.__init__(**state)  # type: ignore[misc]
 
     def in_this_process(self) -> Workers:
-        """These, or in the child of a fork new ones, with one thread: those of OpenMP exist in the parent alone, and a
-        layer would wait for them for ever."""
+        """Self, or in the child of a fork a single new worker.
+
+        OpenMP's threads exist in the parent alone, and a layer would wait for them for ever.
+        """
         if self._process == os.getpid():
             return self
         logger.warning("The pipeline was loaded before a fork and runs on one thread. Load it in each process.")
@@ -54,14 +58,14 @@ class Workers:
         return Workers(1)
 
     def sized(self, count: int) -> Workers:
-        """These, if they are ``count`` and torch's number of threads is what it was; else new ones."""
+        """Self, if ``count`` and torch's number of threads are what they were; else new workers."""
         fit = (self.count, self._threads) == (count, torch.get_num_threads())
         return self if fit else Workers(count)
 
     def work(self, do: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-        """``do`` done on every item, in order, on as many at a time as there are lanes.
+        """``do`` done on every item, in order, on as many at a time as there are threads.
 
-        Items are taken in the caller's thread while the lanes work, one more than there are lanes at most.
+        Items are taken in the caller's thread while the threads work, one more than there are threads at most.
         """
         items = iter(items)
         first = list(islice(items, 2))
@@ -93,15 +97,15 @@ def _without_gradients(do: Callable[[Item], Made], item: Item) -> Made:
         return do(item)
 
 
-def _share_threads(pool: ThreadPoolExecutor, lanes: int) -> None:
-    """Tell every lane how many threads it may use, and leave the setting of everybody else as it was."""
-    threads, together = torch.get_num_threads(), Barrier(lanes)
+def _share_threads(pool: ThreadPoolExecutor, workers: int) -> None:
+    """Tell every worker how many threads it may use, and leave the setting of everybody else as it was."""
+    threads, together = torch.get_num_threads(), Barrier(workers)
 
     def share() -> None:
-        together.wait()  # no lane takes the place of another
+        together.wait()  # no worker takes the place of another
         torch.get_num_threads()  # a new thread takes over the common setting when it first asks, so it has to ask now
-        torch.set_num_threads(max(1, threads // lanes))
+        torch.set_num_threads(max(1, threads // workers))
 
-    for told in [pool.submit(share) for _ in range(lanes)]:
+    for told in [pool.submit(share) for _ in range(workers)]:
         told.result()
     torch.set_num_threads(threads)  # threads that are born later begin with what was set last

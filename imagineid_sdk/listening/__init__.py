@@ -1,4 +1,4 @@
-"""Listening: from the sound of one voice to who speaks, what the mouth does, and in which mood.
+"""Listening: from the sound of one voice to identity, content and emotion.
 
 The three stages are trained one after the other, each with the earlier ones frozen (Progressive Audio Disentanglement):
 identity, then content, then emotion. `Listener` runs all of them.

@@ -1,7 +1,7 @@
-"""Second stage, content: what the mouth does to say these words, whoever says them and in whatever mood.
+"""Second stage, content: mouth shapes of the words, independent of speaker and mood.
 
-A small convolutional head hears visemes in the frozen speech features; the frozen identity stage's embedding tells it
-which part of the sound is only the speaker. Visemes become mouth blendshapes through the table in `visemes.py`.
+A small convolutional head finds visemes in the frozen speech features. The embedding of the frozen identity stage
+tells it which part of the features is the speaker's. The table in `visemes.py` turns visemes into mouth blendshapes.
 """
 
 from __future__ import annotations

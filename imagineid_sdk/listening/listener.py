@@ -7,7 +7,7 @@ and what is said). A whole clip is a stream that is fed at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import EmotionEncoder
 from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.profile import (
-    EMOTIONS,
-    HEAD_SHAPE_SIZE,
     ContentTrack,
     EmotionTrack,
     ProsodyTrack,
@@ -31,7 +29,7 @@ from imagineid_sdk.listening.stream import FILE, Latency, ListeningStream
 
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """Hears who speaks, what the mouth does and in which mood, with four frozen networks."""
+    """The four frozen networks of listening."""
 
     speech_encoder: SpeechEncoder
     identity_encoder: IdentityEncoder
@@ -51,14 +49,14 @@ class Listener:
         """
         stream = self.open(FILE)
         stream.feed(np.ascontiguousarray(clip.samples, dtype=np.float32))
-        return joined_profile(list(stream.finish()), stream.who, clip.duration)
+        segments = list(stream.finish())
+        return joined_profile(segments, stream.who, stream.mood, clip.duration)
 
 
-def joined_profile(segments: Sequence[Segment], who: SpeakerIdentity, duration: float) -> VoiceProfile:
-    """What all segments of a sound say together, and who was heard.
-
-    Of several segments each counts for the mood of the whole by how much was said in it.
-    """
+def joined_profile(
+    segments: Sequence[Segment], who: SpeakerIdentity, mood: EmotionTrack, duration: float
+) -> VoiceProfile:
+    """The profile of a sound from all of its segments, its speaker and its overall mood."""
     parts, begin = [], 0
     for segment in segments:
         parts.append(segment.part(begin, segment.final))
@@ -70,23 +68,8 @@ def joined_profile(segments: Sequence[Segment], who: SpeakerIdentity, duration: 
         embedding=who.embedding,
         gender=who.gender,
         age=who.age,
-        build=who.build,
-        head_shape=np.zeros(HEAD_SHAPE_SIZE, np.float32),
-        head_shape_spread=np.ones(HEAD_SHAPE_SIZE, np.float32),
         content=ContentTrack(np.concatenate([part.content.blendshapes for part in parts])),
-        emotion=_joined_mood(parts),
+        emotion=replace(mood, track=np.concatenate([part.emotion.track for part in parts])),
         prosody=prosody,
         duration=float(duration),
     )
-
-
-def _joined_mood(parts: Sequence[Segment]) -> EmotionTrack:
-    if len(parts) == 1:
-        return parts[0].emotion
-    said = np.array([part.prosody.speech.sum() + 1e-6 for part in parts])
-    weights = said / said.sum()
-    probabilities = sum(w * part.emotion.probabilities for w, part in zip(weights, parts, strict=True))
-    intensity = float(sum(w * part.emotion.intensity for w, part in zip(weights, parts, strict=True)))
-    track = np.concatenate([part.emotion.track for part in parts])
-    label = EMOTIONS[int(np.argmax(probabilities))]
-    return EmotionTrack(label, intensity, np.asarray(probabilities, np.float32), track)

@@ -11,7 +11,8 @@ import math
 
 import torch
 
-SAMPLE_RATE = 16_000
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
+
 FFT_SIZE = 400
 HOP = 160
 MEL_BANDS = 80

@@ -28,9 +28,6 @@ EMOTIONS: tuple[str, ...] = (
     "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contemptuous",
 )  # fmt: skip
 
-HEAD_SHAPE_SIZE = 8
-"""Length of `VoiceProfile.head_shape`."""
-
 
 @dataclass(frozen=True)
 class Attribute:
@@ -52,7 +49,6 @@ class SpeakerIdentity:
     embedding: np.ndarray = field(repr=False)
     gender: Attribute
     age: Attribute
-    build: Attribute
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +61,9 @@ class ContentTrack:
 @dataclass(frozen=True, eq=False)
 class EmotionTrack:
     """How it was said.
+
+    Learned from six actors and synthetic voices; surprise and contempt from synthetic ones alone. What is unclear is
+    called neutral: the probabilities are calibrated on actors that the stage did not know.
 
     `label` is the strongest class of EMOTIONS, `intensity` its strength in [0, 1], `probabilities` (8,) float32 sums
     to 1, `track` (frames, 8) float32 holds the probabilities over time multiplied by the intensity, smooth.
@@ -87,10 +86,14 @@ class ProsodyTrack:
     loudness: np.ndarray = field(repr=False)
     pitch: np.ndarray = field(repr=False)
 
+    def part(self, first: int, last: int) -> ProsodyTrack:
+        """The track samples from `first` to before `last`."""
+        return ProsodyTrack(self.speech[first:last], self.loudness[first:last], self.pitch[first:last])
+
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Part of what is heard in a sound, which may go on.
+    """A part of a heard sound, which may go on.
 
     `first`: number of the first entry of its tracks on the tracks of the whole sound. `final`: number up to which
     (not included) they are final; what follows is heard of the look-ahead and may still change. `complete`: whether the
@@ -107,7 +110,7 @@ class Segment:
     def part(self, begin: int, end: int) -> Segment:
         """Entries `begin` to `end` of the whole sound's tracks alone."""
         inside = slice(begin - self.first, end - self.first)
-        prosody = ProsodyTrack(self.prosody.speech[inside], self.prosody.loudness[inside], self.prosody.pitch[inside])
+        prosody = self.prosody.part(inside.start, inside.stop)
         mood = replace(self.emotion, track=self.emotion.track[inside])
         return Segment(begin, end, ContentTrack(self.content.blendshapes[inside]), mood, prosody, self.complete)
 
@@ -117,18 +120,13 @@ class VoiceProfile:
     """Everything that listening heard in one clip.
 
     `embedding`: float32, shape (E,), unit length: near for two clips of one voice. `gender`: 0 male .. 1 female.
-    `age`: years. `build`: 0 slim .. 1 heavy. `head_shape` and `head_shape_spread`: float32 (8,), mean and standard
-    deviation of the leading head-shape coefficients in units of the population's spread. No data set in reach pairs
-    voices with heads, so nothing is claimed: the mean is 0 and the spread 1, i.e. never heard, always sampled.
-    `duration`: seconds.
+    `age`: years. `duration`: seconds. Build and head shape are not among them: no data set in reach pairs voices with
+    bodies, so the seed draws them.
     """
 
     embedding: np.ndarray = field(repr=False)
     gender: Attribute
     age: Attribute
-    build: Attribute
-    head_shape: np.ndarray = field(repr=False)
-    head_shape_spread: np.ndarray = field(repr=False)
     content: ContentTrack
     emotion: EmotionTrack
     prosody: ProsodyTrack
@@ -137,7 +135,7 @@ class VoiceProfile:
     @property
     def speaker(self) -> SpeakerIdentity:
         """The part about who speaks."""
-        return SpeakerIdentity(self.embedding, self.gender, self.age, self.build)
+        return SpeakerIdentity(self.embedding, self.gender, self.age)
 
     def to_dict(self) -> dict[str, Any]:
         """A summary of plain numbers, strings and dicts that `json.dumps` accepts; tracks are reduced to figures."""
@@ -147,7 +145,6 @@ class VoiceProfile:
             "duration": float(self.duration),
             "gender": _attribute_dict(self.gender),
             "age": _attribute_dict(self.age),
-            "build": _attribute_dict(self.build),
             "emotion": {
                 "label": self.emotion.label,
                 "intensity": round(float(self.emotion.intensity), 4),

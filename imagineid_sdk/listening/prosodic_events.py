@@ -1,4 +1,4 @@
-"""What in the voice the head, brows and lids react to: stressed syllables and the ends of phrases."""
+"""Prosodic events: accents and phrase ends, which head, brows and lids react to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
 from imagineid_sdk.listening.tracks import smooth
 
 MEMORY = 5.0
-"""Seconds of the tracks before a moment that decide what is stressed there."""
+"""Seconds of the tracks before a moment that its accents depend on."""
 
 SLOT = 0.35
 """Seconds within which there is at most one accent."""
@@ -34,7 +34,7 @@ class ProsodicEvents:
 
 
 def find_prosodic_events(prosody: ProsodyTrack, start: float, complete: bool) -> ProsodicEvents:
-    """Finds stressed syllables (louder and higher than what surrounds them) and the ends of phrases.
+    """Finds stressed syllables (louder and higher than their surroundings) and the ends of phrases.
 
     Args:
         prosody: tracks that begin at `start`.

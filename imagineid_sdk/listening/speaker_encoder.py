@@ -1,7 +1,7 @@
-"""What a voice sounds like, whatever it says: the recurrent network of GE2E (Wan et al. 2018), frozen.
+"""Speaker encoder: the recurrent network of GE2E (Wan et al. 2018), frozen; independent of the words.
 
-Why somebody else's network: it has heard thousands of real people, our synthetic ones teach which ways of differing
-count only among themselves. Weights by Resemble AI (Apache-2.0), stored as bytes; see ``weights/tiny/NOTICE.md``.
+It was trained on thousands of real speakers. A network trained on our synthetic speakers alone would learn differences
+that real voices don't have. Weights by Resemble AI (Apache-2.0), stored as bytes; see ``weights/tiny/NOTICE.md``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ BLOCK = 32
 
 _WINDOW, _STEP = 160, 80  # frames of 10 ms
 _LEVEL = 10 ** (-30 / 20)  # root mean square that it was trained with
-_OVER, _FLOOR = 2.0, 0.02
-"""How many times the mean noise is taken off (single moments of noise exceed it), and the share of a band's power that
-is left at least."""
+_OVER = 2.0
+"""Factor on the mean noise that is subtracted: single frames of noise exceed their mean."""
+_FLOOR = 0.02
+"""Share of a band's power that is always left."""
 
 
 class SpeakerEncoder(nn.Module):

@@ -1,7 +1,11 @@
-"""Speech features for the content stage: the encoder of Whisper tiny.en (OpenAI, MIT), frozen, in plain torch.
+"""Speech features for content and emotion: the encoder of Whisper tiny.en (OpenAI, MIT), frozen, in plain torch.
 
 Why somebody else's encoder: a mouth head trained on synthetic voices over log-mel alone gets real voices wrong; over
 features that have heard 680,000 hours of real speech it carries over.
+
+Two depths are used. The last layer holds what was said. Half-way up there is still how it was said: a mood is heard
+better there than in any other layer (unweighted average recall of a linear model over six emotions, speakers left out:
+0.80, 0.82, 0.78, 0.70 after blocks 1 to 4).
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ WINDOW = 500  # features: 10 s
 OVERLAP = 50  # features on either side that only give context: 1 s
 _BATCH = 4  # windows at once: bounds the memory whatever the length of the clip
 _LEAST_FEATURES = 25
+_MIDDLE = 2  # blocks below the features of the emotion stage
 
 
 class EncoderBlock(nn.Module):
@@ -49,6 +54,14 @@ class EncoderBlock(nn.Module):
         return x + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(x))))
 
 
+@dataclass(frozen=True)
+class SpeechFeatures:
+    """Features at 50 Hz, float32 (..., frames, 384). words: of the last layer; manner: from half-way up."""
+
+    words: torch.Tensor
+    manner: torch.Tensor
+
+
 class SpeechEncoder(ModelMixin, ConfigMixin):
     """Whisper's audio encoder: log-mel (batch, 80, 2 x frames) at 100 Hz -> features (batch, frames, 384) at 50 Hz."""
 
@@ -61,15 +74,26 @@ class SpeechEncoder(ModelMixin, ConfigMixin):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
+        return self.features(mel).words
+
+    def features(self, mel: torch.Tensor) -> SpeechFeatures:
+        """Both depths, (batch, frames, 384) each, of log-mel (batch, 80, 2 x frames)."""
         x = F.gelu(self.conv1(mel))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
-        for block in self.blocks:
+        for block in self.blocks[:_MIDDLE]:
             x = block(x)
-        return self.norm(x)
+        manner = x
+        for block in self.blocks[_MIDDLE:]:
+            x = block(x)
+        return SpeechFeatures(self.norm(x), manner)
+
+    def encode(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> torch.Tensor:
+        """Features of the last layer: `hear(samples, begin, end).words`."""
+        return self.hear(samples, begin, end).words
 
     @torch.no_grad()
-    def encode(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> torch.Tensor:
+    def hear(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> SpeechFeatures:
         """Features `begin` to `end` (default: all) of a clip of any length.
 
         `samples`: float32 mono, shape (samples,), 16 kHz, the whole clip. Returns float32 (end - begin, 384), on the
@@ -80,18 +104,20 @@ class SpeechEncoder(ModelMixin, ConfigMixin):
         frames = num_features(len(samples))
         end = frames if end is None else min(end, frames)
         windows = [w for w in plan_windows(frames) if w.keep_from < end and w.keep_to > begin]
-        result = torch.empty(end - begin, self.config.width)
+        result = torch.empty(2, end - begin, self.config.width)
         for start in range(0, len(windows), _BATCH):
             for group in _equal_lengths(windows[start : start + _BATCH]):
                 for window, features in zip(group, self._encode_windows(samples, group), strict=True):
                     first, last = max(window.keep_from, begin), min(window.keep_to, end)
-                    result[first - begin : last - begin] = features[first - window.begin : last - window.begin]
-        return result
+                    result[:, first - begin : last - begin] = features[:, first - window.begin : last - window.begin]
+        return SpeechFeatures(result[0], result[1])
 
     def _encode_windows(self, samples: np.ndarray, windows: list[Window]) -> torch.Tensor:
+        """(windows, depths, frames, 384)."""
         pieces = np.stack([_cut(samples, window.begin, window.end) for window in windows])
         mel = log_mel(torch.from_numpy(pieces).to(self.device))
-        return self(mel.to(self.dtype)).float().cpu()
+        features = self.features(mel.to(self.dtype))
+        return torch.stack([features.words, features.manner], dim=1).float().cpu()
 
 
 @dataclass(frozen=True)

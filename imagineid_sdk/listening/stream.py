@@ -1,4 +1,4 @@
-"""Listening to a sound whose end nobody knows: the same stages as in `Listener`, a segment at a time.
+"""Streaming listener: identity, content and emotion of a sound that is still coming, a segment at a time.
 
     stream = ListeningStream(listener, LIVE)
     stream.feed(samples)
@@ -7,8 +7,8 @@
     for segment in stream.finish():
         ...
 
-Sound is heard on a fixed grid of segments, so that the size of the pieces in which it arrives changes nothing. Figures
-of the whole clip (who speaks, how loud this voice usually is, the mood) are those of the last minute here.
+Segments lie on a fixed grid, so the size of the chunks changes nothing. Statistics of the clip (speaker, mood of a
+segment, usual loudness) are those of the last minute. While a sound comes in, a mood grows with what is spoken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,17 @@ import numpy as np
 from imagineid_sdk.errors import check_number
 from imagineid_sdk.listening import coarticulation
 from imagineid_sdk.listening.content import hear_visemes
-from imagineid_sdk.listening.emotion import BALANCE_BANDS, clip_balance, emotion_inputs, hear_emotion
+from imagineid_sdk.listening.emotion import (
+    FEATURES,
+    MOMENTS,
+    OPINIONS,
+    STEP,
+    OverallMood,
+    emotion_track,
+    grown,
+    moments,
+    opinions,
+)
 from imagineid_sdk.listening.identity import hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     MOUTH_BLENDSHAPES,
@@ -73,8 +83,8 @@ LIVE = Latency(hop=10, ahead=8, context=60)
 """Every 0.2 s, with 0.16 s ahead of it: a moment is certain 0.16 to 0.36 s after it was heard."""
 
 FILE = Latency(hop=4800, ahead=800, context=800)
-"""For sound that is there already: the windows of the speech encoder are those of a clip given whole, and whatever the
-other stages look at is there."""
+"""For sound that is there already: segments are longer than the context of every stage, so windows and results are
+those of a clip given whole."""
 
 
 def live_latency(look_ahead: float) -> Latency:
@@ -102,7 +112,9 @@ class ListeningStream:
         self._measures = {name: _Track(BANDS if name == "bands" else 1) for name in Measures.__dataclass_fields__}
         self._voiced, self._speech = _Track(1), _Track(1)
         self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_BLENDSHAPES))
-        self._mouth, self._balance = _Track(len(MOUTH_BLENDSHAPES)), _Track(BALANCE_BANDS)
+        self._mouth = _Track(len(MOUTH_BLENDSHAPES))
+        self._sums, self._moods = _Track(MOMENTS), _Track(OPINIONS)  # by steps of the emotion stage
+        self._overall = OverallMood()
 
     def feed(self, samples: np.ndarray) -> None:
         """Takes the next samples: float32 mono, shape (samples,), 16 kHz, range [-1, 1]."""
@@ -123,6 +135,16 @@ class ListeningStream:
         if self._fed and self._final < frames:
             yield self._hear(frames, frames, complete=True)
 
+    @property
+    def mood(self) -> EmotionTrack:
+        """The mood of all that has become certain; its course is that of the segments, so `track` is empty here."""
+        return self._overall.read()
+
+    @property
+    def sums(self) -> np.ndarray:
+        """What the emotion stage was given of the last minute, float32 (steps, MOMENTS); it is trained on this."""
+        return self._sums.rows(0, self._sums.end)
+
     # --- one segment --------------------------------------------------------------------------------------------------
 
     @pinned
@@ -136,7 +158,7 @@ class ListeningStream:
         self._hear_content(begin, end)
         if not speech_windows(self._speech.rows(0, end)):  # it may sound like a voice, but no word was said
             self.who = unheard_identity(len(self.who.embedding))
-        mood = self._hear_mood(end)
+        mood = self._hear_mood(begin, final, end)
         self._final = final
         first = max(self._speech.first, begin - _SEGMENT_CONTEXT)
         segment = Segment(
@@ -182,8 +204,8 @@ class ListeningStream:
     def _hear_content(self, begin: int, end: int) -> None:
         first = max(self._first_whole, begin - self.latency.context)
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
-        features = self._listener.speech_encoder.encode(sound)
-        visemes, raw = hear_visemes(self._listener.content_encoder, features, self.who.embedding)
+        features = self._listener.speech_encoder.hear(sound)
+        visemes, raw = hear_visemes(self._listener.content_encoder, features.words, self.who.embedding)
         self._visemes.write(begin, visemes[begin - first :])
         self._raw.write(begin, raw[begin - first :])
         # Joined with what was heard before: the mouth moves on smoothly.
@@ -194,17 +216,25 @@ class ListeningStream:
         moved = coarticulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
         self._mouth.write(begin, moved[begin - start :])
         self._speech.write(begin, coarticulation.only_words(voiced, visemes)[begin - start :])
-        start = max(self._first_whole, begin - _PITCH_CONTEXT)
-        sound = self._sound.rows(start * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
-        self._balance.write(begin, clip_balance(sound, end - start)[begin - start :])
+        manner = features.manner[begin - first :].numpy()
+        summed = moments(manner, self._prosody(begin, end), self._visemes.rows(begin, end))
+        self._sums.write(begin // STEP, summed)
 
-    def _hear_mood(self, end: int) -> EmotionTrack:
-        first = self._speech.first
-        prosody = self._prosody(first, end)
-        inputs = emotion_inputs(prosody, self._balance.rows(first, end), self._visemes.rows(first, end))
-        return hear_emotion(self._listener.emotion_encoder, inputs, self.who.embedding, prosody.speech)
+    def _hear_mood(self, begin: int, final: int, end: int) -> EmotionTrack:
+        """The mood of the last minute; the course of what was final before stays as it was heard then."""
+        rows, first = self.sums, self._sums.first
+        speech, here = rows[:, 2 * FEATURES], begin // STEP
+        said = opinions(self._listener.emotion_encoder, rows, self.who.embedding, here - first)
+        if self.latency != FILE:
+            before = self._moods.rows(here - 1, here)[0] if here > first else None
+            said = grown(said, speech[here - first :], before)
+        self._moods.write(here, said)
+        certain = -(-final // STEP) - here
+        self._overall.add(said[:certain], speech[here - first :][:certain])
+        return emotion_track(self._moods.rows(0, self._moods.end), speech, end - first * STEP)
 
     def _prosody(self, first: int, end: int) -> ProsodyTrack:
+        """Of the words alone: no voice activity and no pitch elsewhere."""
         speech, pitch = self._speech.rows(first, end), self._measures["pitch"].rows(first, end)
         pitch = np.where((speech > 0.25) & (self._voiced.rows(first, end) >= 0.5), pitch, 0).astype(np.float32)
         return ProsodyTrack(speech, self._measures["loudness"].rows(first, end), pitch)
@@ -220,9 +250,11 @@ class ListeningStream:
         first = max(0, self._final - MEMORY) // 10 * 10  # the grid on which background and mood are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
         for track in (
-            *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth, self._balance
+            *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth
         ):  # fmt: skip
             track.forget(first)
+        for track in (self._sums, self._moods):
+            track.forget(first // STEP)
 
 
 class _Track:

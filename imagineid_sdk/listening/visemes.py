@@ -1,4 +1,4 @@
-"""Visemes: what the mouth looks like while a sound is made. The one table of mouth shapes of this package.
+"""Visemes: mouth shapes of speech sounds. This is the one table of mouth shapes of the package.
 
 Sixteen classes of sounds that look alike, and for each the ARKit mouth blendshapes of its full articulation in normal,
 unstressed speech. The content stage hears visemes in the sound and blends these shapes; edit the table to change the

@@ -1,4 +1,4 @@
-"""What is behind the person. It is laid in after decoding and never generated, so nothing but the matte can move it."""
+"""Backdrops. They are composed behind the person after decoding, so they hold still."""
 
 from __future__ import annotations
 

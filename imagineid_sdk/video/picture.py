@@ -10,6 +10,7 @@ import numpy as np
 
 from imagineid_sdk.errors import VideoError
 from imagineid_sdk.files import check_output_path, placed_when_complete, typed_write_errors
+from imagineid_sdk.video.provenance import PNG_KEYWORD, xmp_packet
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:
@@ -31,6 +32,7 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: Mapping
     chunks = PngImagePlugin.PngInfo()
     for key, value in (metadata or {}).items():
         chunks.add_itxt(key, value)
+    chunks.add_itxt(PNG_KEYWORD, xmp_packet().decode())
     with placed_when_complete(target) as partial, typed_write_errors(target):
         Image.fromarray(image).save(partial, format="PNG", pnginfo=chunks)
     return Path(path)

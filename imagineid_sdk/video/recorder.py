@@ -1,4 +1,4 @@
-"""One mp4 recorder: frames and sound in as they come, a file or a pipe out.
+"""One recorder: frames and sound in as they come, a file or a pipe out.
 
 Frames stream through a pipe into the ffmpeg that imageio-ffmpeg ships, so memory does not grow with the length of the
 video. A file is written under a temporary name in its folder and moved over the target in one step: a run that fails or
@@ -24,24 +24,18 @@ from typing_extensions import Self
 
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError, VideoError, check_number
-from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete
+from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete, typed_write_errors
+from imagineid_sdk.video.formats import MP4, format_of
+from imagineid_sdk.video.provenance import Signing, XmpInserter, add_xmp, read_signer, xmp_arguments
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
-"""Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word."""
+"""Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word. A gif has none."""
 
 MAXIMUM_FPS = 240.0
 
-VIDEO_CODEC = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
-"""Visually lossless from 256x256 up, at a rate that leaves the processor to the networks (benchmarks/speed.py)."""
+FASTSTART = dict.fromkeys(("mp4", "mov"), ("-movflags", "+faststart"))
+"""A file plays before it is fully downloaded; webm does so by itself."""
 
-COLOURS = [
-    "-vf",
-    "scale=out_color_matrix=smpte170m:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int,"
-    "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709:range=limited",
-]
-"""BT.601, stated in the stream: players that read the tag and those that guess from the small picture agree."""
-
-FILE_MP4 = ["-movflags", "+faststart"]
 LIVE_MP4 = [
     "-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+default_base_moof",
     "-frag_duration", "200000", "-flush_packets", "1",
@@ -51,54 +45,57 @@ LIVE_MP4 = [
 FRAMES_WAITING = 16
 """Frames that wait for the encoder at most, while the next ones are made."""
 
-AUDIO_BITS_PER_SAMPLE = 4
-"""AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
+SECOND_PIPE = os.name != "nt"
+"""Whether a program can inherit a second pipe beside its standard input."""
 
 PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 
 class Recorder:
-    """Frames and sound into an mp4 (H.264, AAC) as they come, encoded by a program beside this one.
+    """Frames and sound into a video as they come, encoded by a program beside this one.
 
         with Recorder("talk.mp4", fps=25, rate=16_000, channels=1) as recorder:
             recorder.hear(block); recorder.show(frame); ...
             recorder.complete()
 
     Args:
-        target: path of an mp4, complete or not there at all; or an open binary file, such as ``sys.stdout.buffer`` or
-            an ``io.BytesIO``, which gets fragmented mp4 that a player can show while it grows. It is not closed.
+        target: path of a video, complete or not there at all, whose ending says the kind (`formats.FORMATS`); or an
+            open binary file, such as ``sys.stdout.buffer`` or an ``io.BytesIO``, which gets fragmented mp4 that a
+            player can show while it grows. It is not closed.
         fps: frames per second, up to 240; frame k is shown from k / fps on.
         rate, channels: of the sound, in Hz; channels 0 is a silent film.
         source: the file that the sound comes from, which is never overwritten.
         metadata: text by tag (`METADATA_KEYS`), shown by players as title, comment, ... A function is called with the
             first frame.
+        sign: certificate and key, for a C2PA manifest in a file (`provenance.read_signer`).
 
     Raises:
         VideoError: from any call: a target that can't be written, unusable frames, or an encoder that failed.
-        OptionError: fps out of range, or an unknown tag.
+        OptionError: fps out of range, an unknown tag, or a signer that can't be used.
         FFmpegError: there is no encoder.
     """
 
     def __init__(
         self, target: PathOrFile, *, fps: float, rate: int = 0, channels: int = 0, source: str | None = None,
-        metadata: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        metadata: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None, sign: Signing = None,
     ) -> None:  # fmt: skip
+        self._signer = read_signer(sign, target)
         self._frame_rate, self._rate, self._channels = frame_rate(fps), rate, channels
         self._metadata = metadata or {}
         if not callable(self._metadata):
             metadata_arguments(self._metadata)
-        if isinstance(target, (str, os.PathLike)):
-            self._path: Path | None = check_output_path(target, ".mp4")
+        checked = check_target(target)
+        self._path = checked if isinstance(checked, Path) else None
+        self._file = None if isinstance(checked, Path) else checked
+        self._format = MP4 if self._path is None else format_of(cast(str, target))
+        if self._path is not None:
             check_not_source(self._path, source)
-        else:
-            self._path, self._file = None, check_binary_file(target)
-        check_encoder()
         self._closing = ExitStack()
         self._pictures: _Feeder | None = None
         self._size: tuple[int, ...] | None = None
         self._pump: threading.Thread | None = None
         self._samples = self.shown = 0
-        self._sound = _SoundInput() if channels else None
+        self._sound = _SoundInput() if channels and self._format.sound else None
         if self._sound is not None:
             self._closing.callback(self._sound.close)
 
@@ -115,13 +112,13 @@ class Recorder:
 
     def hear(self, block: np.ndarray) -> None:
         """The next sound, float32 (samples, channels); may run ahead of the frames as far as it likes."""
-        assert self._sound is not None
         self._samples += len(block)
-        self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
+        if self._sound is not None:
+            self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
 
     def show(self, frames: np.ndarray) -> None:
-        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); waits while the encoder is
-        behind."""
+        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); 4 channels with a matte, if the
+        format has transparency. Waits while the encoder is behind."""
         frames = self._checked(np.asarray(frames))
         if not frames.size:
             return
@@ -143,39 +140,51 @@ class Recorder:
             raise self._failure()
         if self._pump is not None:
             self._pump.join()
+        if self._path is not None:
+            with typed_write_errors(self._path):
+                add_xmp(self._partial, self._format.suffix)
+            if self._signer is not None:
+                self._signer.sign(self._partial, self._format.suffix, self._path.name)
 
     def _checked(self, frames: np.ndarray) -> np.ndarray:
-        if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] != 3:
+        if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] not in (3, 4):
             raise VideoError(
-                f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 RGB of shape "
-                "(height, width, 3); an mp4 has no transparency, so lay RGBA frames over a background first."
+                f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 of shape "
+                "(height, width, 3), or (height, width, 4) with a matte."
             )
+        if frames.shape[-1] == 4 and self._format.clear is None:
+            raise VideoError(f"Frame {self.shown} is transparent. {self._format.no_transparency()}")
         if not len(frames):
             return frames
-        size = frames.shape[-3:-1]
+        size = frames.shape[-3:]
         self._size = self._size or size
         if size != self._size:
             raise VideoError(f"Frame {self.shown} is {size}, the first was {self._size}. All must have one size.")
-        if 0 in size or size[0] % 2 or size[1] % 2:
-            raise VideoError(f"Frames of {size[0]}x{size[1]} can't be encoded: H.264 needs an even height and width.")
+        if 0 in size or self._format.even and (size[0] % 2 or size[1] % 2):
+            raise VideoError(
+                f"Frames of {size[0]}x{size[1]} can't be encoded: {self._format.title} needs an even height and width."
+            )
         return frames
 
     def _begin(self) -> _Feeder:
         """Starts the encoder for frames of the size that was seen."""
         assert self._size is not None
-        height, width = self._size
-        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        height, width, channels = self._size
+        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo"]
+        command += ["-pix_fmt", "rgb24" if channels == 3 else "rgba"]
         command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
         if self._sound is not None:
             command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
-            command += ["-map", "0:v", "-map", "1:a", *sound_codec(self._rate, self._channels)]
-        command += [*VIDEO_CODEC, *COLOURS]
+            assert self._format.sound is not None
+            command += ["-map", "0:v", "-map", "1:a", *self._format.sound(self._rate, self._channels)]
+        command += self._format.opaque if channels == 3 else cast(list[str], self._format.clear)
         command += metadata_arguments(self._metadata() if callable(self._metadata) else self._metadata)
         if self._path is None:
             command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
         else:
-            partial = self._closing.enter_context(placed_when_complete(self._path))
-            command += [*FILE_MP4, "-f", "mp4", f"file:{partial}"]
+            self._partial = self._closing.enter_context(placed_when_complete(self._path))
+            command += xmp_arguments(self._format.suffix)
+            command += [*FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{self._partial}"]
         self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=self._log, start_new_session=True,
@@ -187,7 +196,7 @@ class Recorder:
             self._sound.given_away()
         if self._path is None:
             pipe = cast(IO[bytes], self._process.stdout)
-            self._pump = threading.Thread(target=_pump, args=(pipe, self._file), daemon=True)
+            self._pump = threading.Thread(target=_pump, args=(pipe, cast(IO[bytes], self._file)), daemon=True)
             self._pump.start()
             self._closing.callback(self._pump.join)
         pictures = _Feeder(lambda: cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
@@ -211,15 +220,17 @@ class Recorder:
 
 def write_mp4(
     path: PathOrFile, frames: Iterable[np.ndarray], *, fps: float, audio: AudioClip | None,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str], sign: Signing = None,
 ) -> Path | None:  # fmt: skip
-    """Encode frames and sound as H.264 and AAC, and put the file in place when it is complete.
+    """Encode frames and sound, as H.264 and AAC or what else the ending says, and put the file in place when it is
+    complete.
 
     Args:
-        path: ends in .mp4; its folder exists. An older file there is replaced at the very end. Or an open binary file.
+        path: ends in one of `formats.FORMATS`; its folder is made. An older file there is replaced at the very end. Or
+            an open binary file, which gets an mp4.
         frames: uint8 RGB, each item one frame (height, width, 3) or a batch (n, height, width, 3); both sides even.
-            They are taken one by one, so a generator may make them as it goes.
-        fps, metadata: as for `Recorder`.
+            RGBA where the format has transparency. They are taken one by one, so a generator may make them as it goes.
+        fps, metadata, sign: as for `Recorder`.
         audio: its `original` is the sound track, whole, at its own rate and channels; None for a silent film.
 
     Returns the path. Whatever `frames` raises, KeyboardInterrupt included, is passed on after the clean-up.
@@ -230,7 +241,7 @@ def write_mp4(
     """
     sound = {} if audio is None else {"rate": audio.original_rate, "channels": audio.original.shape[1]}
     source = None if audio is None else audio.source
-    with Recorder(path, fps=fps, source=source, metadata=metadata, **sound) as recorder:
+    with Recorder(path, fps=fps, source=source, metadata=metadata, sign=sign, **sound) as recorder:
         if audio is not None:
             recorder.hear(audio.original)
         for item in frames:
@@ -255,10 +266,6 @@ def metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
     return [part for key, value in metadata.items() for part in ("-metadata", f"{key}={value}".replace("\0", " "))]
 
 
-def sound_codec(rate: int, channels: int) -> list[str]:
-    return ["-c:a", "aac", "-b:a", str(min(AUDIO_BITS_PER_SAMPLE * rate * channels, 320_000))]
-
-
 def check_not_source(target: Path, source: str | None) -> None:
     if source is None or not target.exists():
         return
@@ -267,15 +274,24 @@ def check_not_source(target: Path, source: str | None) -> None:
             raise VideoError(f"{str(target)!r} is the file that the sound came from. Choose another name.")
 
 
-def check_binary_file(target: Any) -> IO[bytes]:
-    """An open file that takes bytes, or a typed error before any work is spent on it."""
+def check_target(target: PathOrFile) -> Path | IO[bytes]:
+    """The real path of a video to be written, or an open binary file, which gets an mp4.
+
+    Raises:
+        VideoError: it can't be written.
+        FFmpegError: there is no encoder.
+    """
+    kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
+    check_encoder(kind.encoder, kind.title)
+    if isinstance(target, (str, os.PathLike)):
+        return check_output_path(target, kind.suffix)
     if not callable(getattr(target, "write", None)):
         raise VideoError(
             f"{type(target).__name__} is no place for a video. Give a path that ends in .mp4, or an open binary file."
         )
     if hasattr(target, "encoding"):
         raise VideoError("The file object takes text. Open it in binary mode: open(path, 'wb').")
-    return cast(IO[bytes], target)
+    return target
 
 
 # --- pipes ------------------------------------------------------------------------------------------------------------
@@ -288,7 +304,7 @@ class _SoundInput:
         self._server: socket.socket | None = None
         self._reading: int | None = None
         self._over = threading.Event()
-        if os.name == "nt":
+        if not SECOND_PIPE:
             self._server = socket.create_server(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
             self.descriptors: tuple[int, ...] = ()
@@ -322,7 +338,7 @@ class _SoundInput:
 
 
 class _Feeder:
-    """Writes to a pipe from a thread of its own, so that whoever makes the content does not wait for its reader."""
+    """Writes to a pipe from a thread of its own, so that the caller does not wait for the reader."""
 
     def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
         self.broken = False
@@ -336,7 +352,7 @@ class _Feeder:
         self._queue.put(content)
 
     def join(self) -> None:
-        """Returns when the pipe is closed; whoever reads it must have ended, or will read to the end."""
+        """Waits until the pipe is closed. Its reader must have ended, or read to the end."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -367,10 +383,12 @@ def _write_all(pipe: IO[bytes], content: memoryview) -> None:
 
 
 def _pump(source: IO[bytes], target: IO[bytes]) -> None:
-    """The encoder's output into the caller's file; if that takes no more, the encoder learns of it."""
+    """The encoder's output, with XMP, into the caller's file; if that takes no more, the encoder learns of it."""
     read: Callable[[int], bytes] = getattr(source, "read1", source.read)
     with source, suppress(OSError, ValueError):
+        inserter = XmpInserter()
         while part := read(1 << 16):
-            target.write(part)
+            target.write(inserter.feed(part))
             if hasattr(target, "flush"):
                 target.flush()
+        target.write(inserter.finish())

@@ -57,7 +57,7 @@ def scene_of(portrait: np.ndarray, size: int) -> Scene:
     image = to_images(portrait[None])
     shown = to_pixels(F.avg_pool2d(image, SIZE // size))[0]
     empty = torch.zeros(1)
-    return Scene(empty, image, portrait, shown, semantics=None, noise=empty, shared=None)  # type: ignore[arg-type]
+    return Scene(None, empty, image, portrait, shown, semantics=None, noise=empty, shared=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [256, 512])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -90,6 +91,24 @@ def test_views_and_flipped_frames_are_written_as_they_look(tmp_path, media):
     frames = make_frames(4)[:, ::-1, ::-1]
     shown = media.frames(write_mp4(tmp_path / "face.mp4", frames, fps=25, audio=None, metadata={}))
     assert np.abs(shown.astype(int) - frames).mean() < 6
+
+
+def test_without_a_second_pipe_the_sound_goes_through_a_socket(tmp_path, media, make_voice, monkeypatch):
+    monkeypatch.setattr("imagineid_sdk.video.recorder.SECOND_PIPE", False)
+    audio = load_audio(make_voice(1.0))
+    path = write_mp4(tmp_path / "face.mp4", make_frames(25), fps=25, audio=audio, metadata={})
+    heard = load_audio(path)
+    assert len(media.frames(path)) == 25 and heard.duration == pytest.approx(1.0, abs=0.001)
+    assert np.corrcoef(heard.samples[:16_000], audio.samples)[0, 1] > 0.99
+
+
+def test_an_open_file_gets_a_video_that_plays_while_it_grows(tmp_path, media, make_voice):
+    target = io.BytesIO()
+    assert write_mp4(target, make_frames(25), fps=25, audio=load_audio(make_voice(1.0)), metadata={}) is None
+    content = target.getvalue()
+    assert content.index(b"moov") < content.index(b"moof") < content.index(b"mdat") and not target.closed
+    (tmp_path / "face.mp4").write_bytes(content)
+    assert len(media.frames(tmp_path / "face.mp4")) == 25
 
 
 def test_one_frame_is_a_video(tmp_path, media):
@@ -229,8 +248,15 @@ def test_paths_that_can_not_be_written_are_refused_before_any_frame_is_made(tmp_
         yield
 
     (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "a.txt").touch()
     os.mkfifo(tmp_path / "pipe.mp4")
-    bad = {"face.avi": ".mp4", "face": ".mp4", "folder.mp4": "folder", "no/a.mp4": "does not exist", "pipe.mp4": "pipe"}
+    bad = {
+        "face.avi": ".mp4",
+        "face": ".mp4",
+        "folder.mp4": "folder",
+        "a.txt/a.mp4": "not a folder",
+        "pipe.mp4": "pipe",
+    }
     for name, words in bad.items():
         with pytest.raises(VideoError, match=words):
             write_mp4(tmp_path / name, frames(), fps=25, audio=None, metadata={})

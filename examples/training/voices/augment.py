@@ -49,7 +49,8 @@ def equalise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def telephone(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Narrow band with 8-bit mu-law steps, or a dull wide band."""
     top = rng.choice([3400, 3800, 5500])
-    sections = signal.butter(4, [rng.uniform(60, 280), top], btype="band", fs=RATE, output="sos")
+    steep = int(rng.choice([4, 10]))
+    sections = signal.butter(steep, [rng.uniform(60, 320), top], btype="band", fs=RATE, output="sos")
     narrow = signal.sosfilt(sections, sound)
     if top < 4000:
         peak = np.abs(narrow).max() + 1e-6

@@ -2,8 +2,8 @@
 
     python -m examples.training.voices.features corpus/espeak corpus/recorded
 
-adds `view_*.npy` to each corpus: speech features, log-mel and prosody of two degraded copies of every utterance, and
-per frame the viseme and the mouth actions.
+adds `view_*.npy` to each corpus: speech features and prosody of two degraded copies of every utterance, and per frame
+the viseme and the mouth actions. (The emotion stage has its own: `moments.py`.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import torch
 
 from examples.training.voices import augment, corpus, phones
 from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pitch_statistics, samples_of
-from imagineid_sdk.listening.mel import log_mel
 from imagineid_sdk.listening.profile import ProsodyTrack
 from imagineid_sdk.listening.prosody import analyse_prosody
 from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
@@ -34,18 +33,13 @@ _logger = logging.getLogger(__name__)
 class Views:
     """Utterances of a corpus end to end at 50 Hz: `edges[i]:edges[i + 1]` is utterance `picked[i]`, then backgrounds.
 
-    features (N, 384) float16; mel (2, 2 N, 80) float16; speech, loudness, pitch (2, N); visemes (N,) int8;
-    actions (N, A) float16. Of whole utterances: voices (2, utterances, 256), pitch_statistics (2, utterances, 8).
-    The first axis of mel, prosody and voices: the two degraded copies; features are of copy 0.
+    features (N, 384) float16; visemes (N,) int8; actions (N, A) float16. Of whole utterances: voices
+    (2, utterances, 256), pitch_statistics (2, utterances, 8). Features are of the first degraded copy, voices of two.
     """
 
     picked: np.ndarray
     edges: np.ndarray
     features: np.ndarray
-    mel: np.ndarray
-    speech: np.ndarray
-    loudness: np.ndarray
-    pitch: np.ndarray
     visemes: np.ndarray
     actions: np.ndarray
     voices: np.ndarray
@@ -91,25 +85,18 @@ def make_views(
         frames = num_features(len(samples))
         clean = np.pad(samples, (0, frames * SAMPLES_PER_FEATURE - len(samples)))
         copies = [_copy(clean, bool(sounds), rng) for _ in range(2)]
-        tracks = [analyse_prosody(copy) for copy in copies]
         columns["features"].append(encoder.encode(copies[0]).numpy().astype(np.float16))
-        mel = log_mel(torch.from_numpy(np.stack(copies))).transpose(1, 2).numpy().astype(np.float16)
-        columns["mel"].append(mel)
-        for name in ("speech", "loudness", "pitch"):
-            columns[name].append(np.stack([getattr(track, name) for track in tracks]).astype(np.float16))
         columns["visemes"].append(phones.viseme_frames(sounds, frames).astype(np.int8))
         columns["actions"].append(phones.action_frames(sounds, frames).astype(np.float16))
         lengths.append(frames)
         if number < len(utterances):
+            tracks = [analyse_prosody(copy) for copy in copies]
             described = [describe_voice(voice, copy, track) for copy, track in zip(copies, tracks, strict=True)]
             for name, values in zip(_OF_UTTERANCES, zip(*described, strict=True), strict=True):
                 columns[name].append(np.stack(values)[:, None])
         if number % 200 == 0:
             _logger.info("%d of %d", number, len(jobs))
-    wide = {
-        name: np.concatenate(parts, axis=1 if name in ("mel", "speech", "loudness", "pitch", *_OF_UTTERANCES) else 0)
-        for name, parts in columns.items()
-    }
+    wide = {name: np.concatenate(parts, axis=1 if name in _OF_UTTERANCES else 0) for name, parts in columns.items()}
     return Views(picked=picked, edges=np.concatenate([[0], np.cumsum(lengths)]), **wide)
 
 

@@ -1,1 +1,1 @@
-"""Animation: what was heard -> 52 blendshapes and the head pose of every frame."""
+"""Animation: segments of a heard voice -> 52 blendshapes and the head pose of every frame."""

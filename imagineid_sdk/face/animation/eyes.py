@@ -120,7 +120,7 @@ class Blinks:
             blendshapes[:, BLENDSHAPE_INDEX["eyeBlink" + side]] = np.maximum(lid, shut)
 
     def _next(self, phrase_ends: list[float], gaze: Gaze, known: float, end: float) -> float | None:
-        """When the next planned blink happens; None while it can wait for what may still draw it to itself."""
+        """Time of the next planned blink; None while a phrase end or a shift of gaze may still move it."""
         begin, stop = self._planned - BLINK_PULL, self._planned + BLINK_PULL
         if begin - BLINK_CLOSE[1] > end:
             return None

@@ -13,8 +13,10 @@ SHUT_GAP = 0.05
 """Lip gap under which a minimum between vowels is a closure (p, b, m)."""
 
 REST = {"mouthPressLeft": 0.22, "mouthPressRight": 0.22, "mouthClose": 0.05}
+"""Blendshapes of lips at rest."""
+
 IDLE_BELOW = 0.1
-"""How lips lie on each other at rest, and the blendshape of the mouth from which they don't rest."""
+"""Largest mouth blendshape at which the mouth still counts as resting, in part."""
 
 MOUTH_COLUMNS = [BLENDSHAPE_INDEX[name] for name in MOUTH_BLENDSHAPES]
 MOUTH_SIDES = np.array(

@@ -1,20 +1,21 @@
-"""How the face moves: lips that say the words, the emotion, blinks, gaze, brows and the head, sampled with a seed.
+"""Face motion: lips, emotion, blinks, gaze, brows and head pose, from a heard voice and a seed.
 
-What the voice says sets the words, the emotion and the moments of stress; what no voice can tell (when to blink, where
-to look, how the head sways) is drawn from human statistics. Every random stream is drawn in the order of time from the
-seed alone and every reaction to the voice looks at its surroundings only, so a longer clip begins with the same motion
-as a shorter one, and an `Animator` can follow a voice whose end nobody knows.
+The voice sets the words, the emotion and the accents. Blinks, gaze and the sway of the head are sampled from human
+statistics. Random numbers are drawn in the order of time, and reactions to the voice depend on its surroundings alone.
+So a longer clip begins with the same motion as a shorter one, and an `Animator` can follow a stream.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imagineid_sdk.errors import OptionError
+from imagineid_sdk.errors import OptionError, check_number
 from imagineid_sdk.face.animation.brows import Brows
 from imagineid_sdk.face.animation.expression import add_expression
 from imagineid_sdk.face.animation.eyes import Blinks, Gaze
@@ -26,6 +27,9 @@ from imagineid_sdk.listening.profile import EMOTIONS, TRACK_RATE, EmotionTrack, 
 from imagineid_sdk.listening.prosodic_events import SLOT, ProsodicEvents, find_prosodic_events
 
 REACTION = 2.0  # seconds beyond the frames up to which reactions to the voice are decided, where it is known
+
+MOST_TURNED = 90.0
+"""Degrees that a head turns by at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,68 @@ class FaceMotion:
         """The frames from ``first`` to before ``last``."""
         return FaceMotion(self.fps, self.blendshapes[first:last], self.head_pose[first:last])
 
+    def at_rate(self, fps: float) -> FaceMotion:
+        """The same motion at another rate."""
+        if fps == self.fps:
+            return self
+        frames = max(1, round(len(self) / self.fps * fps))
+        before, moments = (np.arange(len(self)) + 0.5) / self.fps, (np.arange(frames) + 0.5) / fps
+
+        def moved(track: np.ndarray) -> np.ndarray:
+            columns = [np.interp(moments, before, column) for column in track.T]
+            return np.stack(columns, axis=1).astype(np.float32)
+
+        return FaceMotion(float(fps), moved(self.blendshapes), moved(self.head_pose))
+
+    def checked(self, label: str = "The motion") -> FaceMotion:
+        """The same as float32; raises OptionError if it can't be shown."""
+        try:
+            blendshapes, head_pose = (np.asarray(one, np.float32) for one in (self.blendshapes, self.head_pose))
+        except (TypeError, ValueError) as error:
+            raise OptionError(f"{label} can't be used: {error}. Give arrays of numbers.") from error
+        frames = len(blendshapes) if blendshapes.ndim else 0
+        if not frames or blendshapes.shape != (frames, len(ARKIT_BLENDSHAPES)) or head_pose.shape != (frames, 3):
+            raise OptionError(
+                f"{label} can't be used: blendshapes has shape {blendshapes.shape} and head_pose {head_pose.shape}; "
+                f"expected (frames, {len(ARKIT_BLENDSHAPES)}) and (frames, 3)."
+            )
+        wrong = np.argwhere(~((blendshapes >= 0) & (blendshapes <= 1)))
+        if len(wrong):
+            frame, column = wrong[0].tolist()
+            raise OptionError(
+                f"{label} can't be used: {ARKIT_BLENDSHAPES[column]} is {blendshapes[frame, column]:g} in frame "
+                f"{frame}. Give 0 to 1."
+            )
+        if not (np.abs(head_pose) <= MOST_TURNED).all():
+            raise OptionError(
+                f"{label} can't be used: the head turns by more than {MOST_TURNED:g} degrees. The head's angles are "
+                "degrees in head_pose and radians in files."
+            )
+        check_number(f"{label}: fps", self.fps, 1, 120)
+        return FaceMotion(float(self.fps), blendshapes, head_pose)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a csv or json file, by the ending, with the columns of the app Live Link Face, at the video's rate;
+        see `live_link`. It can be edited and shown again: ``pipe(clip, motion=path)``.
+
+        Raises:
+            OptionError: another ending, or the file can't be written.
+        """
+        from imagineid_sdk.face.animation.live_link import save_motion
+
+        return save_motion(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], fps: float | None = None) -> FaceMotion:
+        """Read what ``save`` or the app Live Link Face wrote; ``fps`` is read from the file unless it is given.
+
+        Raises:
+            OptionError: the file can't be used, or does not tell its rate.
+        """
+        from imagineid_sdk.face.animation.live_link import load_motion
+
+        return load_motion(path, fps)
+
     @staticmethod
     def joined(parts: Sequence[FaceMotion]) -> FaceMotion:
         """Consecutive parts, at least one, as a whole."""
@@ -69,8 +135,21 @@ class FaceMotion:
         )
 
 
+class Playback:
+    """A motion that is there already, in the place of an `Animator`; its last frame stays when the sound goes on."""
+
+    def __init__(self, motion: FaceMotion) -> None:
+        self.frames_made, self._motion = 0, motion
+
+    def advance(self, heard: Segment, num_frames: int) -> FaceMotion:
+        """The next `num_frames` frames, whatever is heard."""
+        frames = np.arange(self.frames_made, self.frames_made + num_frames).clip(max=len(self._motion) - 1)
+        self.frames_made += num_frames
+        return FaceMotion(self._motion.fps, self._motion.blendshapes[frames], self._motion.head_pose[frames])
+
+
 def animate(profile: VoiceProfile, *, num_frames: int, **options: Any) -> FaceMotion:
-    """Turns what was heard in a whole clip into motion; the same arguments always give the same motion.
+    """The motion of a whole clip; the same arguments always give the same motion.
 
     Args:
         profile: what listening heard.
@@ -165,7 +244,7 @@ class Animator:
         return joined
 
     def _react(self, stress: ProsodicEvents, earliest: float, end: float) -> None:
-        """Starts what stressed syllables and ends of phrases call for; what is heard late begins late."""
+        """Starts nods and brow rises on accents, and lowers the head at phrase ends; late ones begin late."""
         until = end + REACTION
         for time, strength in stress.accents:
             if self._reacted <= time - SLOT / 2 and time < until:
@@ -195,7 +274,7 @@ def _check(
 
 
 def _emotion_weights(heard: EmotionTrack, emotion: str | None, intensity: float | None) -> np.ndarray:
-    """(T, 8) intensity of each emotion on the track's time, with the caller's wishes in place of what was heard."""
+    """(T, 8) intensity of each emotion on the track's time, with the caller's emotion instead of the heard one."""
     track = heard.track
     if emotion is not None:
         track = np.zeros_like(heard.track)

@@ -62,7 +62,7 @@ class Bumps:
         self._bumps.append((time, rise, fall, height))
 
     def over(self, moments: np.ndarray) -> np.ndarray:
-        """Their sum at consecutive moments; what ends before the last moment is forgotten afterwards."""
+        """Their sum at consecutive moments; bumps that end before the last moment are dropped afterwards."""
         track = np.zeros(len(moments))
         for time, rise, fall, height in self._bumps:
             first, last = np.searchsorted(moments, (time - rise, time + fall))

@@ -1,4 +1,4 @@
-"""Geometry maps: what the posed head tells the diffusion about every pixel, and where each pixel was in the reference.
+"""Geometry maps: conditions of the diffusion, drawn from the posed head, and the flow from each frame to the portrait.
 
 Fourteen channels: surface normal, position code (which point of the mean head this is), six part masks, coverage and
 visibility in the reference; beside them the flow to the reference frame, extended smoothly over hair, clothes and
@@ -79,7 +79,7 @@ class GeometryRenderer:
             return self._draw_one(np.ascontiguousarray(vertices[frame]), np.ascontiguousarray(screen[frame]), reference)
 
         threads = torch.get_num_threads()
-        if threads == 1:  # one of several lanes: the others draw beside this one
+        if threads == 1:  # one of several workers: the others draw beside this one
             drawn = [one(frame) for frame in range(len(vertices))]
         else:
             with ThreadPoolExecutor(threads) as pool:
@@ -117,8 +117,8 @@ class GeometryRenderer:
 
 
 def extend_flow(flow: torch.Tensor, covered: torch.Tensor) -> torch.Tensor:
-    """Continue the flow of the head over what the mesh does not cover: hair moves with the scalp below it, and the
-    border of the picture stays still.
+    """Extend the flow over pixels that the mesh does not cover: hair moves with the scalp below it, and the border of
+    the picture stays still.
 
     Pull-push: averages of the known pixels at ever coarser scales fill the unknown ones.
 

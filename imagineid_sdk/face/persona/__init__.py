@@ -1,1 +1,1 @@
-"""Persona: who is imagined, sampled from the population prior around what a voice tells."""
+"""Persona: a person, sampled from the population prior given a voice, with attributes that can be edited."""

@@ -1,6 +1,6 @@
 """Who is imagined: the identity code of the head, attributes in words and colours, and the face once it was made.
 
-A voice decides sex, age and build as far as it can be heard; the seed samples the rest. Ancestry is never taken from
+A voice decides sex and age as far as they can be heard; the seed samples the rest. Ancestry is never taken from
 a voice: it is drawn from a uniform prior.
 """
 
@@ -143,7 +143,8 @@ class Identity:
         return np.array(values, np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a safetensors file (no pickle) that ``Identity.load`` and ``pipe(identity=...)`` read. Atomic."""
+        """Write a safetensors file (no pickle) that ``Identity.load`` and ``pipe(identity=...)`` read: complete or
+        not at all. The folder is made."""
         from safetensors.numpy import save
 
         path = Path(path)
@@ -154,8 +155,6 @@ class Identity:
             tensors["reference"] = self.reference.astype(np.float16)
         fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference")}
         content = save(tensors, metadata={"format": FORMAT, "identity": json.dumps(fields)})
-        if not path.parent.is_dir():
-            raise IdentityFileError(f"Cannot save the identity to {path}: the folder {path.parent} does not exist.")
         target = Path(os.path.realpath(path))
         with placed_when_complete(target, IdentityFileError) as partial, typed_write_errors(target, IdentityFileError):
             partial.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What the user sets of a person, instead of the voice and the seed."""
+"""Attributes of a person that the user sets, instead of the voice and the seed."""
 
 from __future__ import annotations
 

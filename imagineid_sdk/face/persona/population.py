@@ -35,44 +35,51 @@ from imagineid_sdk.listening.identity import AGE_PRIOR
 
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
-CHILD_UNTIL, GROWN_FROM, GREY_FROM, GREY_OVER = 14.0, 17.0, 50.0, 20.0
-"""Years up to which clothes are a child's and nobody is bald; the youngest age that is sampled for a voice that is no
-child's, so that no seed makes a child of it; years from which on hair turns grey, and over which most of it does. Apart
-from these an age changes no look: two clips of one voice are heard as people of different ages, and must not have other
-hair for that."""
-MIDDLE_AGE, AGE_DOUBT = 35.0, 0.5
-"""Years that a higher age is drawn towards, and by what share where nothing was heard of it."""
+CHILD_UNTIL = 14.0
+"""Years up to which clothes are a child's and nobody is bald. Beside this and grey hair, an age changes no look: two
+clips of one voice are heard as different ages, and must not differ in hair for that."""
+GROWN_FROM = 17.0
+"""Years: the youngest age that is sampled for a voice that is no child's."""
+GREY_FROM, GREY_OVER = 50.0, 20.0
+"""Years from which hair turns grey, and over which most of it does."""
+MIDDLE_AGE = 35.0
+"""Years. Higher ages are drawn towards it as far as they are uncertain."""
+AGE_DOUBT = 0.5
+"""Share by which an age that was not heard at all is drawn towards `MIDDLE_AGE`."""
 NOT_GREY = 0.84
 """MakeHuman's age parameter up to which nobody of the training world has grey hair."""
-VOICE_SHARE, SEEN_SHARE, WORN_SHARE = 0.95, 0.2, 0.5
-"""Share of a person's free variety that the voice decides: of the head, and of the noise that the face is imagined
-from; of how light the hair is, how full the beard, and the shades of the clothes; of how the hair is worn. What is a
-voice's own has a cosine of 0.9 between two of its clips, of 0.2 between two voices of one sex
-(``benchmarks/README.md``). All of it is continuous in the voice, so that 0.9 leaves the person the same, but a small
-difference of hair, beard and clothes meets the eye before any face does. Words would flip, and are the seed's."""
+VOICE_SHARE = 0.95
+"""Share of the variance of head shape and portrait noise that the voice decides; the seed decides the rest.
+
+Speaker directions of two clips of one voice have a cosine of 0.9, those of two voices of one sex 0.2
+(``benchmarks/README.md``). All traits are continuous in the voice, so the same voice keeps its person. Words (the cut
+of the hair, the kind of clothes) can't change gradually, so the seed alone decides them."""
+SEEN_SHARE = 0.2
+"""The same for hair lightness, fullness of the beard and shades of the clothes: small differences are seen at once."""
+WORN_SHARE = 0.5
+"""The same for the shape of the hair."""
 BEARD_GROWS = (0.42, 0.64, 0.88)
 """Shares of men up to whom a beard begins to show, is stubble, and is full: about as often as in the training world."""
 HAIR_SHADES, CLOTHES_SHADES = 0.4, 0.5
-"""Doublings of how light the hair is, and of each primary of the clothes, for one standard deviation."""
+"""Factors of two in hair lightness, and in each primary of the clothes, for one standard deviation of the trait."""
 HAIR, BEARD, SHADES, SHAPE, HEAVY = 0, 1, slice(2, 5), slice(5, 9), 9
-"""Traits behind those of the head: how light the hair is, how full the beard, the shades of the clothes, how the hair
-is worn, and how heavy somebody is."""
+"""Traits behind those of the head: hair lightness, beard, shades of the clothes, shape of the hair, build."""
 LOOK_TRAITS = HEAVY + 1
 STEADY = 4
-"""The first figures of a voice's own way, those that differ least between its clips, decide what meets the eye first:
-hair, beard and clothes."""
+"""Leading numbers of the speaker direction that decide hair, beard and clothes: they vary least between clips."""
+BUILD, BUILD_SPREAD = 0.5, 0.16
+"""Of the population, 0 slim .. 1 heavy: no voice tells it, so the seed draws it."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
 
 @dataclass(frozen=True)
 class VoiceAttributes:
-    """What casting needs of a voice.
+    """What sampling a person needs of a voice.
 
     Attributes:
         gender: probability that the speaker is female.
         age, age_spread: years.
-        build, build_spread: 0 slim .. 1 heavy.
         voice: unit vector (``IdentityEncoder.speaker_direction``) that places the person among those who fit, so that
             another voice is another person.
     """
@@ -80,8 +87,6 @@ class VoiceAttributes:
     gender: float
     age: float
     age_spread: float
-    build: float
-    build_spread: float
     voice: np.ndarray
 
 
@@ -108,7 +113,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         age = _age(heard, draws.age) if overrides.age is None else float(overrides.age)
         free = _free_traits(heard.voice, draws, codes)
         looks = free[codes:]
-        build = float(np.clip(heard.build + heard.build_spread * 0.8 * looks[HEAVY], 0.15, 0.9))
+        build = float(np.clip(BUILD + BUILD_SPREAD * looks[HEAVY], 0.15, 0.9))
 
         person, dressed = self._fitting(gender, age, draws)
         factors, colours = self.factors.float().cpu().numpy(), self.colours.float().cpu().numpy()
@@ -128,8 +133,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         return self.edit(head, identity if female else _bearded(identity, looks[BEARD]), overrides)
 
     def _fitting(self, gender: float, age: float, draws: _Draws) -> tuple[int, int]:
-        """Who of the table is taken for the looks, and who for the clothes. A child has the looks that it will have as
-        a grown-up, and a child's clothes."""
+        """Rows of the table for the looks and for the clothes. A child has its grown-up looks and a child's clothes."""
         factors = self.factors.float().cpu().numpy()
         child = age <= CHILD_UNTIL
         young = factors[:, 1] <= age_parameter(CHILD_UNTIL)
@@ -209,11 +213,11 @@ class PopulationPrior(ModelMixin, ConfigMixin):
 
 @dataclass(frozen=True)
 class _Draws:
-    """All that a seed draws, whether it is used or not: editing one attribute leaves the others as they were.
+    """Everything that a seed draws, used or not, so that editing one attribute leaves the others as they were.
 
-    coin, sex: 0..1; age: standard deviations; greying: how soon hair turns grey, 0.5 late .. 1.8; person, clothes:
-    Gumbel noise for everybody of the table; directions ``(traits, figures)``: what the figures of a voice's own way do
-    to each trait; own ``(traits,)``: what the seed alone does.
+    coin, sex: 0..1. age: standard deviations. greying: how soon hair turns grey, 0.5 late .. 1.8. person, clothes:
+    Gumbel noise for every row of the table. directions ``(traits, size)``: from the speaker direction to the traits.
+    own ``(traits,)``: the seed's own part of the traits.
     """
 
     coin: float
@@ -263,8 +267,7 @@ def _age(heard: VoiceAttributes, noise: float) -> float:
 
 
 def _free_traits(speaker_direction: np.ndarray, draws: _Draws, codes: int) -> np.ndarray:
-    """``(codes + LOOK_TRAITS,)`` of about unit variance: what is free of a person comes mostly from the voice itself,
-    and a little from the seed alone."""
+    """Traits ``(codes + LOOK_TRAITS,)`` of about unit variance: mostly the voice's, a little the seed's."""
     voice = np.tile(speaker_direction, (len(draws.own), 1))
     voice[codes:-1] *= np.where(np.arange(len(speaker_direction)) < STEADY, np.sqrt(len(speaker_direction) / STEADY), 0)
     share = np.full(len(draws.own), VOICE_SHARE)
@@ -273,14 +276,14 @@ def _free_traits(speaker_direction: np.ndarray, draws: _Draws, codes: int) -> np
 
 
 def _bearded(identity: Identity, trait: float) -> Identity:
-    """The same man with the beard that falls to him."""
+    """The same man with the beard of this trait."""
     among_men = NormalDist().cdf(trait) if identity.age > GROWN_FROM else 0.0
     growth = float(np.interp(among_men, BEARD_GROWS, (0, 1, 2)))
     return replace(identity, beard=BEARDS[round(growth)], beard_growth=round(growth, 3))
 
 
 def _evenly(traits: np.ndarray) -> tuple[float, ...]:
-    """Normal figures, spread evenly over -1..1."""
+    """Normal numbers as quantiles, uniform in -1..1."""
     return tuple(round(2 * NormalDist().cdf(trait) - 1, 3) for trait in traits)
 
 

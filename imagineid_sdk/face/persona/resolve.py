@@ -16,7 +16,7 @@ from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.overrides import Overrides
 from imagineid_sdk.face.persona.population import PopulationPrior, VoiceAttributes
-from imagineid_sdk.listening.identity import AGE_PRIOR, BUILD_PRIOR, GENDER_PRIOR, IdentityEncoder
+from imagineid_sdk.listening.identity import AGE_PRIOR, GENDER_PRIOR, IdentityEncoder
 from imagineid_sdk.listening.profile import SpeakerIdentity, VoiceProfile
 
 logger = logging.getLogger(__name__)
@@ -27,15 +27,14 @@ def voice_attributes(
 ) -> VoiceAttributes:
     """What the population prior needs of a voice, rounded: the last bits depend on where tensors lie in memory.
 
-    `neutral`: infer neither sex nor age nor build.
+    `neutral`: infer neither sex nor age.
     """
     if neutral:
-        speaker = replace(speaker, gender=GENDER_PRIOR, age=AGE_PRIOR, build=BUILD_PRIOR)
+        speaker = replace(speaker, gender=GENDER_PRIOR, age=AGE_PRIOR)
     direction = encoder.speaker_direction(speaker.embedding).astype(np.float64)
     return VoiceAttributes(
         gender=round(speaker.gender.value, 3), age=round(speaker.age.value, 2),
-        age_spread=round(speaker.age.spread, 2), build=round(speaker.build.value, 3),
-        build_spread=round(speaker.build.spread, 3), voice=np.round(direction, 4),
+        age_spread=round(speaker.age.spread, 2), voice=np.round(direction, 4),
     )  # fmt: skip
 
 

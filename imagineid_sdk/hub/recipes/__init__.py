@@ -1,4 +1,4 @@
-"""Recipes: which public checkpoint plays which role at full scale. Data only; `imagining.sd15` loads them.
+"""Recipes: which public checkpoint plays which role. Data only; `imagining.sd15` loads them.
 
 A recipe is a json file: sd15.json beside this module, or a user's own with the same fields.
 """
@@ -103,7 +103,7 @@ ROLES = tuple(name for name in Recipe.model_fields if name not in ("name", "desc
 
 
 def check_roles(names: Iterable[str]) -> None:
-    """Raises OptionError for what is no role."""
+    """Raises OptionError for an unknown role."""
     if unknown := [name for name in names if name not in ROLES]:
         raise OptionError(f"There is no role {unknown[0]!r}. The roles are: {', '.join(ROLES)}.")
 

@@ -16,7 +16,7 @@ from torch import nn
 
 
 class AttributeEmbedder(ModelMixin, ConfigMixin):
-    """One token for each attribute slot; part of the frozen base. The first token of a slot means "not given".
+    """Embeds attributes: one token for each slot; part of the frozen base. The first token of a slot means "not given".
 
     Args:
         vocabulary: pairs of a slot and its words. A list, because a config file would sort the keys of a dict.
@@ -33,20 +33,19 @@ class AttributeEmbedder(ModelMixin, ConfigMixin):
             total += 1 + len(words)
         self.tokens = nn.Embedding(total, width)
 
-    def encode(self, shares: Mapping[str, Mapping[str, float]]) -> torch.Tensor:
-        """How much of every token is said ``(slots, vocabulary)``, from the shares of each slot's words; slots that are
-        missing are "not given"."""
-        weights = torch.zeros(len(self.config.vocabulary), self.tokens.num_embeddings)
-        for row, (slot, known) in zip(weights, self.config.vocabulary, strict=True):
-            row[self.offsets[slot]] = slot not in shares
-            for word, share in shares.get(slot, {}).items():
-                row[self.offsets[slot] + 1 + list(known).index(word)] = share
-        return weights
+    def encode(self, weights: Mapping[str, Mapping[str, float]]) -> torch.Tensor:
+        """Weights of all tokens, ``(slots, vocabulary)``, from those of each slot's words; missing slots are "not
+        given"."""
+        encoded = torch.zeros(len(self.config.vocabulary), self.tokens.num_embeddings)
+        for row, (slot, known) in zip(encoded, self.config.vocabulary, strict=True):
+            row[self.offsets[slot]] = slot not in weights
+            for word, weight in weights.get(slot, {}).items():
+                row[self.offsets[slot] + 1 + list(known).index(word)] = weight
+        return encoded
 
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
-        """``(batch, slots, vocabulary)`` from ``weigh`` -> ``(batch, slots, width)``: between words lies what is
-        between them."""
-        # All tokens by a call, not by the weight itself: offloading brings weights with calls.
+        """``(batch, slots, vocabulary)`` from ``encode`` -> weighted means of tokens, ``(batch, slots, width)``."""
+        # Called, not read from the weight: with offloading, weights arrive when a module is called.
         tokens = self.tokens(torch.arange(self.tokens.num_embeddings, device=weights.device))
         return weights.to(tokens.dtype) @ tokens
 

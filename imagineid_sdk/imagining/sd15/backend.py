@@ -34,15 +34,15 @@ WINDOW, OVERLAP = 16, 3
 FRAME_STEPS, REFERENCE_STEPS, REFERENCE_GUIDANCE = 4, 25, 7.0
 """The motion module is distilled to 4 steps without guidance; the reference is one picture of the plain base."""
 SHARED_NOISE = 0.5
-"""Share of the noise's variance that all frames have in common: what it decides stays decided."""
+"""Share of the noise's variance that all frames have in common, for temporal coherence."""
 DECODED_AT_ONCE = 4
 """Frames in the autoencoder together: at 512x512 it needs more memory for one than the denoiser."""
 
 
 @dataclass(frozen=True, eq=False)
 class SD15Scene:
-    """What all frames of one person share: who it is, the latents ``(1, 4, height, width)`` of the reference frame and
-    the embedded prompt ``(1, tokens, width)``."""
+    """Shared by all frames of a person: the latents ``(1, 4, height, width)`` of the portrait and the embedded prompt
+    ``(1, tokens, width)``."""
 
     identity: Identity
     latents: torch.Tensor
@@ -83,7 +83,7 @@ class SD15Backend:
     batch_size = WINDOW - 1 - OVERLAP
     """New frames in one window."""
     workers = 1
-    """A window begins with what the one before it made."""
+    """Windows are made in order: each begins with the last frames of the one before."""
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:

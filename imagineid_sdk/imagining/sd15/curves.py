@@ -165,7 +165,7 @@ class Facing:
         return cls((slice(first, first + size), slice(first + size, first + 2 * size)), forehead)
 
     def terms(self, frames: HeadFrames) -> np.ndarray:
-        """``(frames, TERMS)``: what the shares of a mixture are multiplied with."""
+        """``(frames, TERMS)``: factors of a mixture's shares."""
         vertices = frames.vertices.double().cpu().numpy()
         left, right = (vertices[:, eye].mean(axis=1) for eye in self.eyes)
         across = unit(left - right)

@@ -1,4 +1,4 @@
-"""Denoising a window of frames: base and motion module, guided by curves, with what is known held in place.
+"""Denoising a window of frames: base, motion module and ControlNet; known latents are kept.
 
 Mask-guided latent blending without training: after every step, where the mask is 0, the latents are replaced by the
 known ones at that step's noise (as in Blended Latent Diffusion, arXiv 2206.02779); at the end the known latents remain
@@ -100,7 +100,7 @@ def denoise_window(
 
 @contextmanager
 def without_motion(denoiser: Any) -> Iterator[None]:
-    """Within it the motion module passes its input on, and what is left is the frozen 2D base."""
+    """Bypass the motion module within the block: the frozen 2D base is left."""
     from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 
     layers = [layer for layer in denoiser.modules() if isinstance(layer, AnimateDiffTransformer3D)]

@@ -50,9 +50,6 @@ def speaking_voice(duration: float, emotion: str = "neutral", intensity: float =
         embedding=np.eye(1, 64, dtype=np.float32)[0],
         gender=Attribute(0.5, 0.1, True),
         age=Attribute(40.0, 10.0, True),
-        build=Attribute(0.5, 0.2, False),
-        head_shape=np.zeros(8, np.float32),
-        head_shape_spread=np.ones(8, np.float32),
         content=ContentTrack(content),
         emotion=EmotionTrack(
             emotion, intensity, probabilities, np.tile(probabilities * intensity, (length, 1)).astype(np.float32)

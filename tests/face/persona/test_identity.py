@@ -22,7 +22,7 @@ def unit(seed: int) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-WOMAN = VoiceAttributes(gender=0.97, age=35, age_spread=8, build=0.5, build_spread=0.15, voice=unit(0))
+WOMAN = VoiceAttributes(gender=0.97, age=35, age_spread=8, voice=unit(0))
 MAN = replace(WOMAN, gender=0.04, voice=unit(1))
 
 

@@ -1,0 +1,94 @@
+"""One clip and many: what a call does for each, and errors that say which clip they are about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from imagineid_sdk import resolver
+from imagineid_sdk.audio import AudioClip, AudioSource, load_audio
+from imagineid_sdk.audio.arrays import is_array
+from imagineid_sdk.audio.sources import checked_path
+from imagineid_sdk.errors import AudioError, OptionError
+from imagineid_sdk.listening.listener import joined_profile
+from imagineid_sdk.listening.stream import FILE
+from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.output import ImagineIDOutput, collect
+from imagineid_sdk.resolver import Factors
+from imagineid_sdk.streaming import Callback, TalkingFace, follow
+
+if TYPE_CHECKING:
+    from imagineid_sdk.pipeline import ImagineIDPipeline
+
+
+@contextmanager
+def naming(clip: AudioSource, at: int, count: int | None) -> Iterator[None]:
+    """An AudioError of the block says which of several clips it is about."""
+    try:
+        yield
+    except AudioError as error:
+        if count == 1:
+            raise
+        name = f" ({os.fspath(clip)!r})" if isinstance(clip, (str, os.PathLike)) else ""
+        raise type(error)(f"Clip {at + 1}{f' of {count}' if count else ''}{name}: {error}") from error
+
+
+def load_clips(clips: Sequence[AudioSource], sampling_rate: int | None) -> list[AudioClip]:
+    """All clips, before any work is spent on the first; an error names the one that failed."""
+    loaded = []
+    for at, clip in enumerate(clips):
+        with naming(clip, at, len(clips)):
+            loaded.append(load_audio(clip, sampling_rate))
+    return loaded
+
+
+def talk(
+    pipe: ImagineIDPipeline, clip: AudioClip, settings: GenerateOptions, factors: Factors, callback: Callback | None
+) -> ImagineIDOutput:
+    """Everything that a call gives for one clip."""
+    person = resolver.make_resolver(pipe, settings, factors)
+    face = TalkingFace(person, pipe._listener().open(FILE), settings, settle=3.0, keep=True)
+    total = max(1, round(clip.duration * settings.fps))
+    with pipe.progress_bar(total=total) as bar:
+        batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
+        frames = collect(batches, total, settings.output_type)
+    who, mood = person.speaker or face.listening.who, person.mood or face.listening.mood
+    profile = joined_profile(face.segments, who, mood, clip.duration)
+    return ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip).of(face.renderer)
+
+
+def talk_of_each(
+    pipe: ImagineIDPipeline, clips: Iterable[AudioSource], factors: Factors, settings: GenerateOptions,
+    callback: Callback | None,
+) -> Iterator[ImagineIDOutput]:  # fmt: skip
+    """One output for each clip, in order, made when it is asked for. Paths and options are checked at once.
+
+    Raises:
+        AudioError: names the clip.
+        OptionError: no clips, or one clip instead of several.
+    """
+    one = isinstance(clips, (str, bytes, os.PathLike, dict)) or hasattr(clips, "read") or is_array(clips)
+    if one or not isinstance(clips, Iterable):
+        raise OptionError(f"clips={type(clips).__name__} is one clip. Give a list, or call pipe(clip).")
+    count = len(clips) if isinstance(clips, Sequence) else None
+    if count == 0:
+        raise OptionError("No clips were given. Give a list of at least one.")
+    if isinstance(clips, Sequence):
+        for at, clip in enumerate(clips):
+            if isinstance(clip, (str, os.PathLike)):
+                with naming(clip, at, count):
+                    checked_path(clip)
+    if count is None and not (factors.generator is None or hasattr(factors.generator, "device")):
+        raise OptionError("generator= is a list, and nobody knows how many clips there are. Give one torch.Generator.")
+    seeds = None if count is None else factors.seeds(count, settings.seed)
+
+    def outputs() -> Iterator[ImagineIDOutput]:
+        for at, clip in enumerate(clips):
+            with naming(clip, at, count):
+                loaded = load_audio(clip, settings.sampling_rate)
+            seed = factors.seeds(1, settings.seed)[0] if seeds is None else seeds[at]
+            yield talk(pipe, loaded, settings.with_seed(seed), factors, callback)
+
+    return outputs()
