@@ -17,6 +17,7 @@ from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import EmotionEncoder
 from imagineid_sdk.listening.identity import IdentityEncoder
@@ -24,7 +25,7 @@ from imagineid_sdk.listening.speech_encoder import SpeechEncoder
 
 __all__ = [
     "AttributeEmbedder", "BlendingAdapter", "ContentEncoder", "EmotionEncoder", "HeadAutoencoder", "IdentityEncoder",
-    "ParametricHead", "PopulationPrior", "SemanticAdapter", "SpatialAdapter", "SpeechEncoder",
+    "ParametricHead", "PopulationPrior", "PortraitDecoder", "SemanticAdapter", "SpatialAdapter", "SpeechEncoder",
 ]  # fmt: skip
 
 LISTENING_AND_FACE: dict[str, type[Any]] = {
@@ -34,12 +35,16 @@ LISTENING_AND_FACE: dict[str, type[Any]] = {
 """Components that both backends share."""
 
 COMPONENTS: dict[str, type[Any]] = LISTENING_AND_FACE | {
-    "autoencoder": HeadAutoencoder, "denoiser": UNet2DConditionModel, "attribute_embedder": AttributeEmbedder,
-    "semantic_adapter": SemanticAdapter, "spatial_adapter": SpatialAdapter, "blending_adapter": BlendingAdapter,
+    "autoencoder": HeadAutoencoder, "portrait_decoder": PortraitDecoder, "denoiser": UNet2DConditionModel,
+    "attribute_embedder": AttributeEmbedder, "semantic_adapter": SemanticAdapter, "spatial_adapter": SpatialAdapter,
+    "blending_adapter": BlendingAdapter,
 }  # fmt: skip
 """Components of ``tiny``."""
 
-OPTIONAL = ("attribute_embedder", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer", "scheduler")
+OPTIONAL = (
+    "portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer",
+    "scheduler",
+)  # fmt: skip
 """Components that only one of the backends has."""
 
 IMAGINING = (*(name for name in COMPONENTS if name not in LISTENING_AND_FACE), "text_encoder")

@@ -35,7 +35,9 @@ class PortraitKwargs(TypedDict, total=False):
     glasses: str | None
     skin: Colour | None
     attributes: Literal["heard", "neutral"]
+    light: str | None
     background: Background
+    size: Literal[256, 512]
     adapters: tuple[Adapter, ...] | None
     watermark: bool
 
@@ -65,12 +67,14 @@ class PortraitOptions(BaseModel):
 
     Attributes:
         reference_steps: denoising steps of the portrait; None is 10, with sd15 25.
-        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin: set instead of heard or
-            sampled, see `Overrides`. They also edit a known person.
+        gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of
+            heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex and age from the voice as far as they can be heard; "neutral" infers neither: the
             seed draws them.
-        background: a colour word, "#rrggbb", (r, g, b) in 0..255, a picture (array or path), or "transparent"; with
+        background: a place ("studio", "room", "office", "park", "forest", "street", "dusk"), a colour word, "#rrggbb",
+            (r, g, b) in 0..255, a picture (array or path), or "transparent"; None is a place that fits the light. With
             sd15 only a colour word.
+        size: pixels of a frame's side, 512 or 256; with sd15 it is the base model's.
         adapters: those that are switched on; None is all of them. "temporal" is the motion module of sd15.
         watermark: marks the pixels, invisibly, as made by a machine, see `imagineid_sdk.video.watermark`.
     """
@@ -90,7 +94,9 @@ class PortraitOptions(BaseModel):
     glasses: str | None = None
     skin: Colour | None = None
     attributes: Literal["heard", "neutral"] = "heard"
+    light: str | None = None
     background: Any = None
+    size: Literal[256, 512] = 512
     adapters: tuple[Adapter, ...] | None = None
     watermark: bool = True
 
@@ -112,9 +118,9 @@ class PortraitOptions(BaseModel):
         return Overrides(**{name: getattr(self, name) for name in Overrides.__dataclass_fields__})
 
     @cached_property
-    def backdrop(self) -> Backdrop:
-        """The background, read once."""
-        return Backdrop.from_option(self.background)
+    def backdrop(self) -> Backdrop | None:
+        """The background, read once; None is one that fits the person's light."""
+        return None if self.background is None else Backdrop.from_option(self.background)
 
 
 class GenerateOptions(PortraitOptions):
@@ -172,7 +178,7 @@ class GenerateOptions(PortraitOptions):
         An open file gets an mp4.
         """
         kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
-        if self.backdrop.picture is None and kind.clear is None:
+        if self.backdrop is not None and self.backdrop.picture is None and kind.clear is None:
             raise OptionError(f"background='transparent' can't be used. {kind.no_transparency()}")
         return self
 

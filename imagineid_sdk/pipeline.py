@@ -46,15 +46,16 @@ class ImagineIDPipeline(DiffusionPipeline):
         self, speech_encoder: models.SpeechEncoder, identity_encoder: models.IdentityEncoder,
         content_encoder: models.ContentEncoder, emotion_encoder: models.EmotionEncoder, head: models.ParametricHead,
         population: models.PopulationPrior, autoencoder: Any, denoiser: Any, spatial_adapter: Any,
-        attribute_embedder: Any = None, semantic_adapter: Any = None, blending_adapter: Any = None,
-        text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
+        portrait_decoder: Any = None, attribute_embedder: Any = None, semantic_adapter: Any = None,
+        blending_adapter: Any = None, text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
     ) -> None:  # fmt: skip
-        """``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` belong to ``tiny``, ``text_encoder``,
-        ``tokenizer`` and ``scheduler`` to Stable Diffusion; a pipeline has the ones or the others."""
+        """``portrait_decoder``, ``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` belong to
+        ``tiny``, ``text_encoder``, ``tokenizer`` and ``scheduler`` to Stable Diffusion; a pipeline has one or the
+        other."""
         components = {name: given for name, given in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.register_modules(**components)
-        for module in (autoencoder, denoiser, spatial_adapter, blending_adapter):
+        for module in (autoencoder, portrait_decoder, denoiser, spatial_adapter, blending_adapter):
             if module is not None:
                 module.to(memory_format=torch.channels_last)
         align(components.values())

@@ -25,6 +25,7 @@ from imagineid_sdk.imagining.renderer import FrameRenderer
 from imagineid_sdk.listening.profile import EmotionTrack, Segment, SpeakerIdentity, VoiceProfile
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, VideoKwargs
 from imagineid_sdk.precision import pinned
+from imagineid_sdk.video.backdrop import Backdrop
 
 if TYPE_CHECKING:
     from imagineid_sdk.pipeline import ImagineIDPipeline
@@ -225,7 +226,8 @@ def make_renderer(
         return changed
 
     return FrameRenderer(
-        pipe.head, backend, pipe.workers, identity, settings.backdrop,
+        pipe.head, backend, pipe.workers, identity,
+        settings.backdrop or Backdrop.fitting(identity.light, identity.seed), size=settings.size,
         steps=settings.num_inference_steps, portrait_steps=settings.reference_steps,
         latents=settings.output_type == "latent", on_step=None if on_step_end is None else on_step,
         model=pipe.fingerprint, watermark=settings.watermark,

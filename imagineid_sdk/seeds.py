@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-SCENE, WINDOWS = 0, 1
-"""Streams of torch: the noise of a scene, and that of the windows of a motion module."""
+SCENE, WINDOWS, DETAIL = 0, 1, 2
+"""Streams of torch: the noise of a scene, that of the windows of a motion module, and that of a portrait's detail."""
 
 
 def torch_generator(seed: int, stream: int) -> torch.Generator:

@@ -7,13 +7,14 @@ import numpy as np
 from examples.training.people_dataset import CLOTHES, HAIR, SKIN, Person
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years
-from imagineid_sdk.face.persona.vocabulary import EYE_COLORS, HAIR_COLORS
+from imagineid_sdk.face.persona.vocabulary import BEARDS, EYE_COLORS, HAIR_COLORS, HAIRS
 
 HAIR_WORDS = {
-    "afro01": "afro", "bob01": "bob", "bob02": "fringe", "braid01": "braid", "long01": "long",
-    "ponytail01": "tied back", "short01": "short", "short02": "tousled", "short03": "side-swept",
-    "short04": "spiky", "bald": "bald", "buzz": "buzz cut",
+    "buzz": "buzz cut", "crew": "crew cut", "messy": "tousled", "bob_fringe": "bob with fringe",
+    "lob_wavy": "wavy lob", "long_side": "long side part", "long_curtain": "curtain fringe",
+    "curly_short": "short curls", "curly_long": "long curls", "afro_short": "short afro",
 }  # fmt: skip
+"""Looks of ``world.strands`` that are called otherwise."""
 CLOTHES_WORDS = {
     "female_casualsuit01": "striped top", "female_elegantsuit01": "blouse", "male_casualsuit02": "sports shirt",
     "male_casualsuit03": "polo", "male_casualsuit04": "jersey", "male_casualsuit05": "hoodie",
@@ -24,10 +25,11 @@ EYE_WORDS = {
     "grey": "grey", "lightblue": "light blue", "ice": "ice",
 }  # fmt: skip
 HAIR_DYES = np.array([
-    (0.018, 0.014, 0.012), (0.045, 0.026, 0.016), (0.10, 0.055, 0.030), (0.20, 0.115, 0.06), (0.46, 0.31, 0.15),
-    (0.33, 0.26, 0.18), (0.17, 0.058, 0.025), (0.36, 0.35, 0.34), (0.52, 0.52, 0.51),
+    (0.016, 0.014, 0.013), (0.036, 0.026, 0.019), (0.082, 0.055, 0.036), (0.17, 0.118, 0.074), (0.42, 0.30, 0.17),
+    (0.29, 0.235, 0.175), (0.17, 0.070, 0.030), (0.36, 0.35, 0.34), (0.52, 0.51, 0.49),
 ])  # fmt: skip
-"""Linear colours of the renderer for ``HAIR_COLORS``."""
+"""Linear colours of the world for ``HAIR_COLORS``."""
+WHITE_HAIR = np.array([0.50, 0.485, 0.46])
 
 
 def mean_colour(picture: np.ndarray, chosen: np.ndarray, fallback) -> tuple[float, float, float]:
@@ -45,8 +47,10 @@ def describe(person: Person) -> Identity:
     ancestry = np.array([phenotype[name] for name in ("african", "asian", "caucasian")])
     face = np.zeros(segmentation.shape, bool)
     face[90:190, 80:176] = True
-    dye = np.log(HAIR_DYES + 0.01) - np.log(np.array(facts["hair_color"]) + 0.01)
-    beard = facts["beard"]
+    dyed = np.array(facts["hair_color"]) * (1 - facts["grey"]) + WHITE_HAIR * facts["grey"]
+    dye = np.log(HAIR_DYES + 0.01) - np.log(dyed + 0.01)
+    hair = HAIR_WORDS.get(facts["hair"], facts["hair"].replace("_", " "))
+    assert hair in HAIRS, hair
     assert facts["eye"] in EYE_WORDS and EYE_WORDS[facts["eye"]] in EYE_COLORS
     return Identity(
         code=np.zeros(0, np.float32),
@@ -54,16 +58,25 @@ def describe(person: Person) -> Identity:
         age=age_in_years(phenotype["age"]),
         build=float(phenotype["weight"]),
         ancestry=tuple(float(share) for share in ancestry / ancestry.sum()),
-        hair=HAIR_WORDS[facts["hair"]],
+        hair=hair,
         hair_color=HAIR_COLORS[int((dye**2).sum(1).argmin())],
         eye_color=EYE_WORDS[facts["eye"]],
-        beard="none" if beard == 0 else ("stubble" if beard < 0.45 else "beard"),
-        beard_growth=float(np.interp(beard, (0, 0.3, 0.65), (0, 1, 2))),
+        beard=_beard_word(facts),
+        beard_growth=float(facts["beard"]),
         hair_shape=tuple(float(figure) for figure in facts["hair_shape"]),
         clothes=CLOTHES_WORDS[facts["clothes"]],
-        hair_rgb=mean_colour(picture, segmentation == HAIR, np.array(facts["hair_color"]) ** 0.45),
+        hair_rgb=mean_colour(picture, segmentation == HAIR, dyed**0.45),
         skin_rgb=mean_colour(picture, (segmentation == SKIN) & face, (0.5, 0.4, 0.35)),
         clothes_rgb=mean_colour(picture, segmentation == CLOTHES, facts["shirt"]),
         seed=int(facts["seed"]),
         glasses=facts["glasses"] or "none",
+        light=facts["light"]["kind"],
     )
+
+
+def _beard_word(facts: dict) -> str:
+    if facts["beard"] < 0.5:
+        return "none"
+    if facts["beard"] < 1.2:
+        return "stubble"
+    return facts["beard_style"] if facts["beard_style"] in BEARDS else "beard"

@@ -1,6 +1,9 @@
-"""Put the averaged weights of a training run into the package, in float16.
+"""Put the averaged weights of a training run into a model folder, in float16.
 
-python -m examples.training.export .train/autoencoder        # and denoiser, adapters, frames
+    python -m examples.training.export .train/denoiser --out MODEL    # and portrait, frame_decoder, adapters, frames
+    python -m examples.training.export .train/autoencoder --people data/people
+
+The autoencoder stays in its run's folder ``model``: only training needs it.
 """
 
 from __future__ import annotations
@@ -14,50 +17,46 @@ from diffusers import UNet2DConditionModel
 from examples.training.people_dataset import people
 from examples.training.prepare_people import latent_statistics
 from examples.training.train_denoiser import DENOISER
-from examples.training.whole_autoencoder import save_encoder, without_encoder
+from examples.training.train_frame_decoder import FRAME_DECODER
 from imagineid_sdk.face.persona.identity import VECTOR_SIZE
 from imagineid_sdk.face.persona.vocabulary import WORDS
 from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 
 MODULES = {
     "autoencoder": HeadAutoencoder,
+    "portrait_decoder": PortraitDecoder,
+    "frame_decoder": lambda: HeadAutoencoder(**FRAME_DECODER),
     "denoiser": lambda: UNet2DConditionModel(**DENOISER),
     "attribute_embedder": lambda: AttributeEmbedder([(slot, list(known)) for slot, known in WORDS.items()]),
     "semantic_adapter": lambda: SemanticAdapter(inputs=96 + VECTOR_SIZE),
     "spatial_adapter": SpatialAdapter,
     "blending_adapter": BlendingAdapter,
 }
+COMPONENTS = {"frame_decoder": "autoencoder"}
+"""Modules that are called otherwise in a model: of an autoencoder, frames need no more than this decoder."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument(
-        "--people", type=Path,
-        help="rendered people, for the statistics of the latents; without, an autoencoder keeps those of --out, as one "
-        "must whose decoder alone was trained on",
-    )  # fmt: skip
+    parser.add_argument("--people", type=Path, help="rendered people, for the statistics of an autoencoder's latents")
     parser.add_argument("--out", type=Path, default=Path("imagineid_sdk/weights/tiny"))
     options = parser.parse_args()
     averaged = torch.load(options.run / "state.pt", weights_only=True)["averaged"]
     for name, state in averaged.items():
-        if name == "discriminator":  # only training needs it
+        if "discriminator" in name:  # only training needs it
             continue
         module = MODULES[name]()
         module.load_state_dict(state)
         if name == "autoencoder":
-            if options.people:
-                latent_statistics(module, people(options.people))
-            else:
-                shipped = HeadAutoencoder.from_pretrained(options.out / name).float()
-                module.latent_mean, module.latent_std = shipped.latent_mean, shipped.latent_std
-            module.save_pretrained(options.run / "model")  # with the encoder, for prepare_people
-            save_encoder(module)
-            module = without_encoder(module)
-        module.half().save_pretrained(options.out / name)
+            latent_statistics(module, people(options.people))
+            module.save_pretrained(options.run / "model")
+        else:
+            module.half().save_pretrained(options.out / COMPONENTS.get(name, name))
     write_index(options.out)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-BACKGROUND, SKIN, LIPS, MOUTH, EYES, BROWS, HAIR, CLOTHES = range(8)
-REGION_WEIGHT = torch.tensor([0.5, 1.2, 3.0, 4.0, 5.0, 2.0, 1.5, 1.0])
+BACKGROUND, SKIN, LIPS, MOUTH, EYES, BROWS, HAIR, CLOTHES, BEARD, GLASSES = range(10)
+"""Classes of the segmentation, as ``world.coverage`` names them."""
+REGION_WEIGHT = torch.tensor([0.5, 1.2, 3.0, 4.0, 5.0, 2.0, 1.5, 1.0, 1.5, 2.0])
 """How much a pixel of each region counts: eyes and mouth are small and decide whether a face convinces."""
-REGION_DETAIL = torch.tensor([0.5, 1.2, 0.0, 0.0, 5.0, 2.0, 1.5, 1.0])
+REGION_DETAIL = torch.tensor([0.5, 1.2, 0.0, 0.0, 5.0, 2.0, 1.5, 1.0, 1.5, 1.0])
 """The same for the strength of fine detail. None of it is asked of lips and teeth: their edges can be foretold, and
 asked for by strength alone they come as dark and bright lines side by side, like metal."""
 
@@ -28,6 +29,16 @@ class Person:
     def pictures(self) -> np.ndarray:
         """``(frames, 256, 256, 5)`` uint8: premultiplied red, green, blue, matte, segmentation."""
         return np.load(self.path, mmap_mode="r")
+
+    @property
+    def portrait(self) -> np.ndarray:
+        """``(512, 512, 5)`` uint8: frame 0 at twice the size."""
+        return np.load(self.path.with_suffix(".portrait.npy"), mmap_mode="r")
+
+    def crops(self, part: str) -> np.ndarray:
+        """``(crops, height, width, 5)`` uint8 at the portrait's scale; part: mouth or eyes. Which frames they are of,
+        and where they lie, say the parameters ``mouth_frames`` and ``mouth_box``, ``eyes_frames`` and ``eyes_box``."""
+        return np.load(self.path.with_suffix(f".{part}.npy"), mmap_mode="r")
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -46,7 +57,7 @@ class Person:
 
 def people(folder: Path, held_out: bool = False) -> list[Person]:
     """All persons whose rendering is complete, trained-on or held-out ones."""
-    found = (Person(path) for path in sorted(Path(folder).glob("*.npy")) if path.with_suffix(".npz").exists())
+    found = (Person(path.with_suffix(".npy")) for path in sorted(Path(folder).glob("?????.npz")))
     return [person for person in found if person.held_out == held_out]
 
 

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from examples.training.describe_people import describe
 from examples.training.people_dataset import Person, people, to_images
-from examples.training.whole_autoencoder import with_encoder
 from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
@@ -26,7 +25,7 @@ from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 
 SHIPPED = Path("imagineid_sdk/weights/tiny")
-REGION_WEIGHT = torch.tensor([0.4, 1.0, 4.0, 4.0, 12.0, 6.0, 1.0, 0.6])
+REGION_WEIGHT = torch.tensor([0.4, 1.0, 4.0, 4.0, 12.0, 6.0, 1.0, 0.6, 1.5, 2.0])
 """How much a region of ``people_dataset`` counts in latents: an eye or a brow is two cells of 256, and a face whose two
 don't match is the first thing that anybody sees."""
 
@@ -37,15 +36,16 @@ def cell_weights(segmentation: torch.Tensor) -> torch.Tensor:
     return weights / weights.mean((2, 3), keepdim=True)
 
 
-def draw_maps(head: ParametricHead, person: Person, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of the first ``count`` frames: maps ``(.., 14, 128, 128)`` int8 (times 127), flow ``(.., 2, 64, 64)`` float16."""
+def draw_maps(head: ParametricHead, person: Person, code: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Of the first ``count`` frames: maps ``(.., 14, 128, 128)`` int8 (times 127), flow ``(.., 2, 128, 128)`` float16,
+    centers ``(.., 2, 2)`` float32."""
     stored = person.parameters
     actions, pose = torch.from_numpy(stored["actions"][:count]), torch.from_numpy(stored["pose"][:count])
     frames = head(torch.from_numpy(code), actions, pose)
     renderer = GeometryRenderer(head)
     drawn = renderer.draw(frames, renderer.reference(frames))
     maps = (drawn.maps.clamp(-1, 1) * 127).round().to(torch.int8).numpy()
-    return maps, F.avg_pool2d(drawn.flow, 2).half().numpy()
+    return {"maps": maps, "flow": drawn.flow.half().numpy(), "centers": drawn.centers.numpy()}
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class Prepared:
         return np.load(self.folder / f"{self.person.path.stem}.flow.npy", mmap_mode="r")
 
     @cached_property
+    def centers(self) -> np.ndarray:
+        """``(frames, 2, 2)`` float32: mouth and eyes, see ``GeometryMaps.centers``."""
+        return np.load(self.folder / f"{self.person.path.stem}.centers.npy")
+
+    @cached_property
     def latents(self) -> np.ndarray:
         """``(frames, 16, 16, 16)`` float16, unit variance."""
         return np.load(self.folder / f"{self.person.path.stem}.latents.npy")
@@ -80,9 +85,7 @@ class Prepared:
         return motion_vector(torch.from_numpy(stored["actions"]), torch.from_numpy(stored["pose"]))
 
     def geometry(self, frames: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        maps = torch.from_numpy(self.maps[frames]).float() / 127
-        flow = torch.from_numpy(self.flow[frames]).float()
-        return maps, F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
+        return torch.from_numpy(self.maps[frames]).float() / 127, torch.from_numpy(self.flow[frames]).float()
 
 
 def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -> list[Prepared]:
@@ -92,7 +95,7 @@ def prepared(folder: Path, renders: Path, codes: Path, held_out: bool = False) -
     return [
         Prepared(person, folder, replace(describe(person), code=known[person.path.stem]))
         for person in people(renders, held_out)
-        if (folder / f"{person.path.stem}.latents.npy").exists()
+        if person.path.stem in known and (folder / f"{person.path.stem}.latents.npy").exists()
     ]
 
 
@@ -111,7 +114,7 @@ def main() -> None:
     parser.add_argument("what", choices=("maps", "latents"))
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--head", type=Path, default=SHIPPED / "head")
-    parser.add_argument("--autoencoder", type=Path, help="with its encoder; the shipped one where none is given")
+    parser.add_argument("--autoencoder", type=Path, default=Path(".train/autoencoder/model"), help="with its encoder")
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--frames", type=int, default=36, help="of each person")
@@ -120,19 +123,17 @@ def main() -> None:
     everyone = people(options.people) + people(options.people, held_out=True)
     if options.what == "maps":
         head = ParametricHead.from_pretrained(options.head)
-        codes = np.load(options.codes)
-        for person in tqdm(everyone):
+        codes = dict(np.load(options.codes))
+        for person in tqdm([person for person in everyone if person.path.stem in codes]):
             target = options.out / f"{person.path.stem}.maps.npy"
             if not target.exists():
-                maps, flow = draw_maps(head, person, codes[person.path.stem], options.frames)
-                np.save(options.out / f"{person.path.stem}.flow.npy", flow)
-                np.save(target, maps)
+                drawn = draw_maps(head, person, codes[person.path.stem], options.frames)
+                for name in ("centers", "flow", "maps"):  # the last says that all are there
+                    np.save(options.out / f"{person.path.stem}.{name}.npy", drawn[name])
         return
-    trained = options.autoencoder
-    model = HeadAutoencoder.from_pretrained(trained) if trained else with_encoder(SHIPPED / "autoencoder")
+    model = HeadAutoencoder.from_pretrained(options.autoencoder).float()
     model.to(memory_format=torch.channels_last)
-    if not trained:  # the shipped encoder makes the same latents again
-        everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
+    everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
     for person in tqdm(everyone):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             pictures = np.array(person.pictures[: options.frames])

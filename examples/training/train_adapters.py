@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file
 
 from examples.training.checkpoints import Run
 from examples.training.muon import Muon
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_denoiser import noisy, say
 from imagineid_sdk.face.persona.identity import VECTOR_SIZE
-from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, Reference, decode_reference
+from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, warp
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
@@ -35,27 +35,14 @@ ONE_STEP = 0.6
 
 
 class Base:
-    """The frozen base and the references of all persons as it decodes them."""
+    """The frozen base: decoders, denoiser and words."""
 
-    def __init__(self, autoencoder: Path, denoiser: Path, words: Path) -> None:
-        self.autoencoder = HeadAutoencoder.from_pretrained(autoencoder).to(memory_format=torch.channels_last)
-        self.denoiser = UNet2DConditionModel.from_pretrained(denoiser).to(memory_format=torch.channels_last)
-        self.words = AttributeEmbedder.from_pretrained(words)
+    def __init__(self, folder: Path) -> None:
+        self.autoencoder = HeadAutoencoder.from_pretrained(folder / "autoencoder").to(memory_format=torch.channels_last)
+        self.denoiser = UNet2DConditionModel.from_pretrained(folder / "denoiser").to(memory_format=torch.channels_last)
+        self.words = AttributeEmbedder.from_pretrained(folder / "attribute_embedder")
         for module in (self.autoencoder, self.denoiser, self.words):
-            module.requires_grad_(False).eval()
-        self.references: dict[str, torch.Tensor] = {}
-
-    @torch.no_grad()
-    def reference(self, persons: list[Prepared]) -> Reference:
-        """References of a batch; of the features only the coarsest level, which the latents need."""
-        for person in persons:
-            if person.person.path.stem not in self.references:
-                latents = torch.from_numpy(person.latents[:1]).float()
-                with torch.autocast("cpu", dtype=torch.bfloat16):
-                    self.references[person.person.path.stem] = decode_reference(self.autoencoder, latents).features[0]
-        latents = torch.stack([torch.from_numpy(person.latents[0]).float() for person in persons])
-        features = torch.cat([self.references[person.person.path.stem] for person in persons])
-        return Reference(latents, [features])
+            module.requires_grad_(False).eval().float()
 
     def fingerprint(self) -> list[torch.Tensor]:
         modules = (self.autoencoder, self.denoiser, self.words)
@@ -122,16 +109,19 @@ def carrying_loss(base: Base, adapters: dict, persons: list[Prepared], count: in
     person = adapters["semantic_adapter"](person_vectors(batch.people))
     tokens = torch.cat([base.words(said), person.tokens], dim=1)
     spatial = adapters["spatial_adapter"](batch.maps, batch.motion, person.style)
-    blend = adapters["blending_adapter"].latent_blend(base.reference(batch.people), batch.maps, batch.flow)
+    portraits = torch.stack([torch.from_numpy(who.latents[0]).float() for who in batch.people])
+    blend = adapters["blending_adapter"].blend_latents(warp(portraits, batch.flow), batch.maps)
     mixed = noisy(batch.latents, torch.randn_like(batch.latents), time)
     estimate = denoise_once(base.denoiser, mixed, time, tokens, spatial, blend)
     error = (estimate.float() - batch.latents).square() * batch.weights
     return {"video": error.mean(), "mask": blend.mask.detach().mean()}
 
 
-def as_wide_as(new: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Weights of a model that was told fewer numbers of a person: new numbers come last, and say nothing yet."""
-    return F.pad(known, (0, new.shape[-1] - known.shape[-1]))
+def take_over(adapter: torch.nn.Module, known: dict[str, torch.Tensor]) -> None:
+    """Weights of a model that was trained before, as far as it was built alike."""
+    own = adapter.state_dict()
+    fitting = {key: value.float() for key, value in known.items() if key in own and own[key].shape == value.shape}
+    adapter.load_state_dict(own | fitting)
 
 
 def main() -> None:
@@ -148,7 +138,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    base = Base(options.base / "autoencoder", options.base / "denoiser", options.base / "attribute_embedder")
+    base = Base(options.base)
     before = base.fingerprint()
     persons = prepared(options.prepared, options.people, options.codes)
     codes = len(persons[0].identity.code)
@@ -158,8 +148,7 @@ def main() -> None:
         "blending_adapter": BlendingAdapter().to(memory_format=torch.channels_last),
     }
     for name in adapters if options.start else ():
-        known = type(adapters[name]).from_pretrained(options.start / name).float().state_dict()
-        adapters[name].load_state_dict({key: as_wide_as(adapters[name].state_dict()[key], known[key]) for key in known})
+        take_over(adapters[name], load_file(next((options.start / name).glob("*.safetensors"))))
     parameters = [p for name, adapter in adapters.items() for p in adapter.parameters()]
     optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, adapters, optimizer, options.minutes)

@@ -2,9 +2,8 @@
 
     python -m examples.training.train_autoencoder --people DIR --perceptual mobilenet_v2.pth --out .train/autoencoder
 
-``--decoder FOLDER`` starts from a decoder that was trained before, such as the shipped one, which has no encoder: the
-encoder learns that decoder's latents first. In the second half a patch discriminator asks for crisp pictures.
-With ``--decoder-alone`` the encoder that belongs to it is taken as well, and the latents stay as they are.
+In the second half a patch discriminator asks for crisp pictures. ``--start FOLDER`` goes on from an autoencoder that
+was trained before. Its encoder makes the latents of all that follows; its decoder is needed for nothing else.
 """
 
 from __future__ import annotations
@@ -21,16 +20,15 @@ from examples.training.adversarial import PatchDiscriminator, discriminator_loss
 from examples.training.checkpoints import Run
 from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, Person, people, to_images
 from examples.training.perceptual import PerceptualDistance
-from examples.training.whole_autoencoder import with_encoder
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
 KL_WEIGHT, GRADIENT_WEIGHT, PERCEPTUAL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 1.0, 0.5, 0.15
 COLOUR_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT, FEATURES_WEIGHT = 2.0, 4.0, 0.08, 4.0
 NOISE = 0.15
 """Largest deviation of the noise that the finished latents get, so that the decoder forgives."""
-ENCODER_ALONE, DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.3, 0.4, 0.55
-"""Shares of the training time: until which a given decoder waits, from which the discriminator learns, from which it
-counts, and from which the latents stay as they are and only the decoder learns."""
+DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.4, 0.7
+"""Shares of the training time: from which the discriminator learns, from which it counts, and from which the latents
+stay as they are and only the decoder learns."""
 
 
 def random_crops(persons: list[Person], count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,8 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--perceptual", type=Path, required=True)
-    parser.add_argument("--decoder", type=Path, help="folder of an autoencoder whose decoder training starts from")
-    parser.add_argument("--decoder-alone", action="store_true", help="train nothing but that decoder")
+    parser.add_argument("--start", type=Path, help="folder of an autoencoder to go on from")
     parser.add_argument("--out", type=Path, default=Path(".train/autoencoder"))
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--batch", type=int, default=16)
@@ -97,10 +94,8 @@ def main() -> None:
     options = parser.parse_args()
 
     model, discriminator = HeadAutoencoder(), PatchDiscriminator()
-    if options.decoder_alone:
-        model.load_state_dict(with_encoder(options.decoder).state_dict())
-    elif options.decoder:
-        model.decoder.load_state_dict(HeadAutoencoder.from_pretrained(options.decoder).float().decoder.state_dict())
+    if options.start:
+        model.load_state_dict(HeadAutoencoder.from_pretrained(options.start).float().state_dict())
     model.to(memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -111,8 +106,7 @@ def main() -> None:
     persons = people(options.people)
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        progress = DECODER_ALONE + (1 - DECODER_ALONE) * run.progress if options.decoder_alone else run.progress
-        model.decoder.requires_grad_(not options.decoder or progress > ENCODER_ALONE)
+        progress = run.progress
         model.encoder.requires_grad_(progress < DECODER_ALONE)
         images, segmentation = random_crops(persons, options.batch, size=128)
         weight = pixel_weights(REGION_WEIGHT, segmentation)

@@ -60,11 +60,17 @@ def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> tor
 
 @torch.no_grad()
 def start_from(folder: Path, denoiser: UNet2DConditionModel, words: AttributeEmbedder) -> None:
-    """Take over a model that was trained before, one with fewer words as well: new words come last."""
+    """Take over a model that was trained before, with the words that both know."""
     denoiser.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "denoiser").float().state_dict())
-    known = AttributeEmbedder.from_pretrained(folder / "attribute_embedder").tokens.weight.float()
-    words.tokens.weight[: len(known)] = known
-    words.tokens.weight[len(known) :] *= 0.5  # new ones say less at first
+    before = AttributeEmbedder.from_pretrained(folder / "attribute_embedder")
+    known = {slot: list(of) for slot, of in before.config.vocabulary}
+    words.tokens.weight.mul_(0.5)  # new ones say less at first
+    for slot, mine in words.config.vocabulary:
+        for word in (None, *mine) if slot in known else ():
+            if word is None or word in known[slot]:
+                old = before.offsets[slot] + (0 if word is None else 1 + known[slot].index(word))
+                new = words.offsets[slot] + (0 if word is None else 1 + list(mine).index(word))
+                words.tokens.weight[new] = before.tokens.weight[old].float()
 
 
 def main() -> None:

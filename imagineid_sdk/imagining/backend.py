@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias, TypeVar
 
+import numpy as np
 import torch
 
 from imagineid_sdk.face.mesh.head import HeadFrames, ParametricHead
@@ -62,16 +63,18 @@ class Backend(Protocol[ViewT, DrawnT, SceneT]):
             steps: denoising steps; None is what the model does best with.
         """
 
-    def scene(self, identity: Identity, latents: torch.Tensor) -> SceneT:
-        """What all frames of a person share; ``latents`` are those of `portrait`."""
+    def scene(self, identity: Identity, latents: torch.Tensor, size: int) -> SceneT:
+        """What all frames of a person share; ``latents`` are those of `portrait`, ``size`` the pixels of a frame's
+        side, where the model has a choice."""
 
-    def picture(self, scene: SceneT) -> torch.Tensor:
-        """The portrait, ``(1, 3 or 4, size, size)`` in [-1, 1]; the fourth channel is the matte."""
+    def picture(self, scene: SceneT) -> np.ndarray:
+        """The portrait, uint8 ``(1, size, size, 3)``, or 4 channels: premultiplied colour and the matte."""
 
     def frames(
         self, scene: SceneT, geometry: Iterator[tuple[DrawnT, torch.Tensor]], steps: int | None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Pictures ``(frames, 3 or 4, size, size)`` in [-1, 1] and latents ``(frames, *latent_shape)`` of each batch.
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Pictures ``(frames, size, size, 3 or 4)`` as in `picture`, and latents ``(frames, *latent_shape)``, of each
+        batch.
 
         Args:
             geometry: conditions and motion vectors ``(frames, 55)`` of consecutive batches.

@@ -13,7 +13,7 @@ from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.networks import Networks
 from imagineid_sdk.imagining.sd15 import backend as sd15
 
-TINY = ("attribute_embedder", "semantic_adapter", "blending_adapter")
+TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
 SD15 = ("text_encoder", "tokenizer", "scheduler")
 """Components that only one of the backends has."""
 

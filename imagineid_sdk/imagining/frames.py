@@ -1,19 +1,25 @@
-"""The frames of a video: one denoising step each, anchored to the portrait."""
+"""The frames of a video: one denoising step each, anchored to the portrait, whose pixels they carry."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.imagining.adapters.blending import decode_reference
+from imagineid_sdk.imagining import composition
+from imagineid_sdk.imagining.adapters.blending import LatentBlend, warp
+from imagineid_sdk.imagining.adapters.painting import CELL, Region
 from imagineid_sdk.imagining.adapters.semantic import Semantics
 from imagineid_sdk.imagining.denoising import add_residuals, clean_estimate, denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.imagining.networks import Networks
-from imagineid_sdk.imagining.reference_warp import ReferenceWarp
+from imagineid_sdk.imagining.painted import Look, Painted, assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.pixels import to_images, to_pixels
+from imagineid_sdk.imagining.portrait import decode_portrait
 from imagineid_sdk.imagining.shared_pass import SharedPass, start_pass
 
 STEPS = 1
@@ -27,58 +33,121 @@ class Scene:
     Attributes:
         networks: with weights as frames need them.
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
+        portrait: at full resolution, ``(1, 4, 512, 512)`` in [-1, 1].
+        pixels: the same as uint8 ``(512, 512, 4)``, premultiplied colour and matte; shown: at the size of the frames.
         semantics: words, pseudo-words and style.
-        noise: ``(1, latent_channels, 16, 16)``; every frame is denoised from the same.
-        shared: the part of the first denoising step that all frames share; None for a denoiser that has none.
-        warp: the portrait's features; None without the blending adapter.
+        noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from: what it decides stays decided.
+        shared: the part of the first denoising step that is the same for all frames; None where there is none.
     """
 
     networks: Networks
     latents: torch.Tensor
+    portrait: torch.Tensor
+    pixels: np.ndarray
+    shown: np.ndarray
     semantics: Semantics
     noise: torch.Tensor
     shared: SharedPass | None
-    warp: ReferenceWarp | None
 
 
-def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor) -> Scene:
-    """``latents`` ``(1, 16, 16, 16)`` of the portrait."""
-    networks = networks.for_many_frames()
+def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor, size: int) -> Scene:
+    """``latents`` ``(1, 16, 16, 16)`` of the portrait; ``size``: pixels of a frame's side."""
+    networks, latents = networks.for_many_frames(), networks.cast(latents)
+    portrait = decode_portrait(networks, identity, latents)
     noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
     semantics = networks.semantics(identity)
     with networks.autocast():
-        reference = decode_reference(networks.autoencoder, networks.cast(latents))
-        warp = ReferenceWarp(networks.blending_adapter, reference) if "blending" in networks.adapters else None
         shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
-    return Scene(networks, reference.latents, semantics, noise, shared, warp)
+    shown = to_pixels(F.avg_pool2d(portrait, portrait.shape[-1] // size))[0]
+    return Scene(networks, latents, portrait, to_pixels(portrait)[0], shown, semantics, noise, shared)
 
 
 def imagine_frames(
     scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures ``(frames, 4, 256, 256)`` in [-1, 1] and latents ``(frames, 16, 16, 16)``, float32.
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Frames ``(frames, size, size, 4)`` uint8, premultiplied colour and matte, and latents ``(frames, 16, 16, 16)``
+    float32.
 
     Args:
         geometry: maps of the frames.
         motion: ``(frames, 55)``, see `motion_vector`.
     """
-    networks, frames = scene.networks, len(motion)
+    networks = scene.networks
+    blending = "blending" in networks.adapters
+    flow = geometry.flow.to(networks.device)
+    fast = networks.device.type == "cpu"
     with networks.autocast():
-        maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
         # Under autocast the networks' first layers would convert them, each for itself.
+        maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
         maps = maps.to(torch.bfloat16 if networks.autocasts else networks.dtype)
-        spatial = networks.spatial(maps, motion, scene.semantics.style)
-        blend, decoder_blend = None, None
-        if scene.warp is not None:
-            blend, decoder_blend = scene.warp.warp_to(maps, geometry.flow.to(networks.device))
-        residuals = add_residuals(spatial, blend.residuals if blend else None)
-        tokens = scene.semantics.tokens.expand(frames, -1, -1)
+        blend = None
+        if blending:
+            blend = networks.blending_adapter.blend_latents(warp(scene.latents, flow).to(maps.dtype), maps)
+        latents = _denoised(scene, maps, motion, blend, steps)
+        picture, trunk = decode_frames(networks.autoencoder, latents.to(networks.dtype))
+        if not blending:
+            size = len(scene.shown)
+            own = F.interpolate(picture.float(), size=(size, size), mode="bilinear", align_corners=False)
+            return to_pixels(own), latents.float()
+        look = _look_at_pixels(scene, flow) if fast else look_at(warp(scene.portrait, flow))
+        coarse = F.avg_pool2d(scene.portrait, CELL)
+        painted = paint(networks.blending_adapter, picture, trunk, coarse, maps, flow, geometry.centers, look)
+    if fast:
+        return _composed(scene, painted, flow), latents.float()
+    shown = F.avg_pool2d(scene.portrait, scene.portrait.shape[-1] // len(scene.shown))
+    return to_pixels(assemble(painted, warp(shown, flow))), latents.float()
 
-        def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-            if scene.shared is None or float(time[0]) < 1:
-                return denoise_once(networks.denoiser, noisy, time, tokens, spatial, blend)
-            return clean_estimate(noisy, time, scene.shared.velocity(residuals), blend)
 
-        latents = denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
-        pictures = networks.autoencoder.decode(latents.to(networks.dtype), decoder_blend)
-    return pictures.float(), latents.float()
+def _denoised(
+    scene: Scene, maps: torch.Tensor, motion: torch.Tensor, blend: LatentBlend | None, steps: int
+) -> torch.Tensor:
+    networks, frames = scene.networks, len(motion)
+    spatial = networks.spatial(maps, motion, scene.semantics.style)
+    residuals = add_residuals(spatial, blend.residuals if blend else None)
+    tokens = scene.semantics.tokens.expand(frames, -1, -1)
+
+    def estimate(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        if scene.shared is None or float(time[0]) < 1:
+            return denoise_once(networks.denoiser, noisy, time, tokens, spatial, blend)
+        return clean_estimate(noisy, time, scene.shared.velocity(residuals), blend)
+
+    return denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
+
+
+def _look_at_pixels(scene: Scene, flow: torch.Tensor) -> Look:
+    """Warps no more of the portrait than is painted."""
+    flows, flat = flow.numpy(), np.ones(flow.shape[-2:], np.float32)
+
+    def look(region: Region, corners: torch.Tensor) -> torch.Tensor:
+        places = (corners * CELL).tolist()
+        height, width = region.height * CELL, region.width * CELL
+        crops = [
+            composition.warp_crop(scene.pixels, one, flat, left, top, height, width)
+            for one, (left, top) in zip(flows, places, strict=True)
+        ]
+        return to_images(np.stack(crops))
+
+    return look
+
+
+def _composed(scene: Scene, painted: Painted, flow: torch.Tensor) -> np.ndarray:
+    """What `assemble` gives, by `composition.compose`."""
+    size, full = len(scene.shown), len(scene.pixels)
+    own = to_pixels(painted.picture).astype(np.float32).transpose(0, 3, 1, 2)
+    masks, gains = painted.mask[:, 0].numpy(), painted.gain[:, 0].numpy()
+    shrink = full // size
+    patches: list[list[composition.Patch]] = [[] for _ in own]
+    for region in painted.regions:
+        pixels, mask = region.pixels.float(), region.mask.float()
+        if shrink > 1:
+            mask_small = F.avg_pool2d(mask, shrink)
+            pixels, mask = F.avg_pool2d(pixels * mask, shrink) / mask_small.clamp_min(1e-4), mask_small
+        drawn, shares = to_pixels(pixels).astype(np.float32), mask[:, 0].numpy()
+        for k, (x, y) in enumerate((region.corners * (CELL // shrink)).tolist()):
+            patches[k].append(composition.Patch(x, y, drawn[k], shares[k]))
+    return np.stack(
+        [
+            composition.compose(scene.shown, flow[k].numpy(), gains[k], masks[k], own[k], patches[k])
+            for k in range(len(own))
+        ]
+    )

@@ -16,6 +16,7 @@ from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, Semanti
 from imagineid_sdk.imagining.adapters.spatial import Residuals, SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.denoising import describe_person
+from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 from imagineid_sdk.precision import bfloat16_pays
 
 
@@ -28,6 +29,7 @@ class Networks:
     """
 
     autoencoder: HeadAutoencoder
+    portrait_decoder: PortraitDecoder
     denoiser: UNet2DConditionModel
     attribute_embedder: AttributeEmbedder
     semantic_adapter: SemanticAdapter

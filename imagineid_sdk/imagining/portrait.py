@@ -12,6 +12,7 @@ from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.seeds import DETAIL, torch_generator
 
 STEPS = 10
 GUIDANCE = 2.0
@@ -43,3 +44,9 @@ def sample_portrait(
         return nobody + GUIDANCE * (person - nobody) + USUAL_GUIDANCE * (person - as_usual)
 
     return denoise(estimate, noise, steps, on_step)
+
+
+def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tensor) -> torch.Tensor:
+    """``(1, 4, 512, 512)`` in [-1, 1] from latents ``(1, 16, 16, 16)``; the finest detail is the seed's."""
+    with networks.autocast():
+        return networks.portrait_decoder(latents, torch_generator(identity.seed, DETAIL)).float().clamp(-1, 1)

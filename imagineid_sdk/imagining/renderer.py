@@ -35,6 +35,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         head, backend, workers: of the pipeline.
         identity: whom the frames show; the face is imagined first if there is none, or one of another model.
         backdrop: what is laid behind the person.
+        size: pixels of a frame's side.
         steps, portrait_steps: denoising steps of a frame and of the portrait; None is the backend's own number.
         latents: give latents instead of pictures.
         on_step: called after each step of the portrait.
@@ -47,8 +48,8 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def __init__(
         self, head: ParametricHead, backend: Backend[ViewT, DrawnT, SceneT], workers: Workers, identity: Identity,
-        backdrop: Backdrop, *, steps: int | None = None, portrait_steps: int | None = None, latents: bool = False,
-        on_step: OnStep | None = None, model: str = "", watermark: bool = True,
+        backdrop: Backdrop, *, size: int = 512, steps: int | None = None, portrait_steps: int | None = None,
+        latents: bool = False, on_step: OnStep | None = None, model: str = "", watermark: bool = True,
     ) -> None:  # fmt: skip
         self._head, self._backend, self._workers, self._backdrop = head, backend, workers, backdrop
         self._steps, self._latents, self._watermarked = steps, latents, watermark
@@ -64,10 +65,10 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
             identity = replace(identity, reference=made[0].half().cpu().numpy(), model=model)
         assert identity.reference is not None
         self.identity = identity
-        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None])
+        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None], size)
 
     def portrait(self) -> np.ndarray:
-        """The person at rest: uint8 ``(256, 256, 3)``, or 4 channels with a transparent background."""
+        """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
         return self._lay(self._backend.picture(self._scene))[0]
 
     def mesh(self) -> HeadMesh:
@@ -82,7 +83,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         return save_glb(path, self.mesh(), motion.checked(), about)
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
-        """Batches of frames, uint8 ``(n, 256, 256, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
+        """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
         if self._workers.count == 1:
             yield from self._in_order(motion)
             return
@@ -102,8 +103,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         for pictures, latents in self._backend.frames(self._scene, self.draw(motion), self._steps):
             yield latents.cpu() if self._latents else self._lay(pictures)
 
-    @pinned
-    def _lay(self, pictures: torch.Tensor) -> np.ndarray:
+    def _lay(self, pictures: np.ndarray) -> np.ndarray:
         laid = self._backdrop.lay_behind(pictures)
         if self._watermarked:
             self._watermark.add(laid)

@@ -1,10 +1,11 @@
-"""``tiny``: the backend whose weights ship with the package; 256x256 frames from 16x16 latents."""
+"""``tiny``: the backend whose weights ship with the package: portraits of 512x512 from 16x16 latents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps, GeometryRenderer
@@ -51,23 +52,21 @@ class TinyBackend:
         )
 
     @pinned
-    def scene(self, identity: Identity, latents: torch.Tensor) -> Scene:
-        return video_frames.make_scene(self.networks, identity, latents)
+    def scene(self, identity: Identity, latents: torch.Tensor, size: int = 512) -> Scene:
+        return video_frames.make_scene(self.networks, identity, latents, size)
 
-    @pinned
-    def picture(self, scene: Scene) -> torch.Tensor:
-        with scene.networks.autocast():
-            return scene.networks.autoencoder.decode(scene.latents).float()
+    def picture(self, scene: Scene) -> np.ndarray:
+        return scene.shown[None]
 
     def frames(
         self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
         for drawn, motion in geometry:
             yield self.imagine(scene, drawn, motion, steps or video_frames.STEPS)
 
     @pinned
     def imagine(
         self, scene: Scene, drawn: GeometryMaps, motion: torch.Tensor, steps: int = video_frames.STEPS
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[np.ndarray, torch.Tensor]:
         """One batch of `frames`."""
         return video_frames.imagine_frames(scene, drawn, motion, steps)

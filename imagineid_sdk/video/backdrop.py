@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,68 +12,134 @@ import torch
 import torch.nn.functional as F
 
 from imagineid_sdk.errors import OptionError
+from imagineid_sdk.face.mesh.rasterizer import compiled
 from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
 from imagineid_sdk.precision import pinned
 
 Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
-"""A colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent", or the default."""
+"""A word of ``PLACES``, a colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent",
+or None: a place that fits the light, chosen by the seed."""
 
-SIZE = 256
-HAZE = 0.1
-"""Matte values within this distance of 0 and 1 are taken as 0 and 1."""
+PLACES = {
+    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
+    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
+}  # fmt: skip
+"""Backdrops that ship with the package, and the light that each fits. The pictures are blurred HDRIs of Poly Haven
+(CC0); the studio is computed."""
+
+SIZE = 512
+PICTURES = Path(__file__).parent / "backdrops"
+HAZE = 16
+"""Values of the matte up to which nothing is there, and as far from the top all of it."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
 """Middle and rim of the default backdrop: a soft grey of a photographer's studio."""
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """``picture``: ``(1, 3, 256, 256)`` in [0, 1], or None for a transparent background."""
+    """``picture``: uint8 ``(512, 512, 3)``, or None for a transparent background."""
 
-    picture: torch.Tensor | None
+    picture: np.ndarray | None
 
     @classmethod
     @pinned
     def from_option(cls, option: Any) -> Backdrop:
         """Read the ``background`` option, see `GenerateOptions`."""
-        if option is None:
-            return cls(_studio())
         if isinstance(option, str) and option == "transparent":
             return cls(None)
+        if isinstance(option, str) and option in PLACES:
+            return cls.of_place(option)
         if (colour := read_colour(option)) is not None:
-            return cls(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE))
+            return cls(_pixels(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE)))
         if isinstance(option, (str, os.PathLike)):
-            return cls(_fill(_read_picture(option)))
+            return cls(_pixels(_fill(_read_picture(option))))
         values = np.asarray(option)
         if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8 and values.size:
-            return cls(_fill(values[..., :3]))
+            return cls(_pixels(_fill(values[..., :3])))
         raise OptionError(
-            f"background={type(option).__name__} of shape {values.shape} can't be used. Give a colour word "
-            f"({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 picture (height, width, 3), a path or "
+            f"background={type(option).__name__} of shape {values.shape} can't be used. Give a place "
+            f"({', '.join(PLACES)}), a colour word ({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 "
+            "picture (height, width, 3), a path or "
             "'transparent'."
         )
 
-    def lay_behind(self, pictures: torch.Tensor) -> np.ndarray:
-        """Pictures ``(frames, 4, 256, 256)`` of the autoencoder -> ``(frames, 256, 256, 3)`` uint8, or 4 channels
-        with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are opaque:
-        nothing shows behind them."""
-        channels = 4 if self.picture is None and pictures.shape[1] == 4 else 3
-        laid = np.empty((len(pictures), *pictures.shape[2:], channels), np.uint8)
-        for frame, picture in zip(laid, pictures, strict=True):  # one at a time stays in the processor's cache
-            frame[:] = self._lay_one(picture).mul_(255).round_().to(torch.uint8).movedim(0, -1).cpu().numpy()
-        return laid
+    @classmethod
+    @pinned
+    def of_place(cls, place: str) -> Backdrop:
+        """One of ``PLACES``."""
+        if place == "studio":
+            return cls(_pixels(_studio()))
+        return cls(_pixels(_fill(_read_picture(PICTURES / f"{place}.jpg"))))
 
-    def _lay_one(self, picture: torch.Tensor) -> torch.Tensor:
-        """``(3 or 4, 256, 256)`` in [-1, 1] -> ``(3 or 4, 256, 256)`` in [0, 1]."""
-        if len(picture) == 3:
-            return (picture / 2 + 0.5).clamp_(0, 1)
-        # What the decoder leaves as faint haze in an empty place is none of the person.
-        matte = ((picture[3:] / 2 + 0.5 - HAZE) / (1 - 2 * HAZE)).clamp_(0, 1)
-        person = (picture[:3] + matte).div_(2)  # colour times matte: the decoder's is over mid grey
+    @classmethod
+    def fitting(cls, light: str, seed: int) -> Backdrop:
+        """A place that fits a light, always the same for a seed."""
+        places = [place for place, lights in PLACES.items() if light in lights]
+        return cls.of_place(places[seed % len(places)])
+
+    def lay_behind(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures uint8 ``(frames, size, size, 4)``, premultiplied colour and matte -> ``(frames, size, size, 3)``, or
+        4 channels with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are
+        opaque: nothing shows behind them."""
+        if pictures.shape[-1] == 3:
+            return pictures
         if self.picture is None:
-            straight = (person / matte.clamp_min(1e-3)).clamp_(0, 1)
-            return torch.cat([straight * (matte > 0), matte])
-        behind = self.picture[0].to(picture.device)
-        return person.clamp_min_(0).mul_(matte > 0).addcmul_(1 - matte, behind).clamp_(0, 1)
+            out = np.empty_like(pictures)
+            for frame, picture in zip(out, pictures, strict=True):
+                _straighten(picture, frame)
+            return out
+        behind = self._sized(pictures.shape[1])
+        out = np.empty((*pictures.shape[:-1], 3), np.uint8)
+        for frame, picture in zip(out, pictures, strict=True):
+            _lay(picture, behind, frame)
+        return out
+
+    def _sized(self, size: int) -> np.ndarray:
+        """The picture at the size of the frames."""
+        assert self.picture is not None
+        if size == SIZE:
+            return self.picture
+        from PIL import Image  # comes with diffusers
+
+        return np.asarray(Image.fromarray(self.picture).resize((size, size), Image.Resampling.BOX))
+
+
+@compiled
+def _lay(picture: np.ndarray, behind: np.ndarray, out: np.ndarray) -> None:
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            matte = picture[y, x, 3]
+            if matte <= HAZE:
+                for channel in range(3):
+                    out[y, x, channel] = behind[y, x, channel]
+                continue
+            # What the decoder leaves as faint haze in an empty place is none of the person.
+            share = min((matte - HAZE) * np.float32(255 / (255 - 2 * HAZE)), np.float32(255))
+            scale = share / matte
+            rest = (np.float32(255) - share) / np.float32(255)
+            for channel in range(3):
+                value = min(picture[y, x, channel] * scale, np.float32(255)) + rest * behind[y, x, channel]
+                out[y, x, channel] = min(value + np.float32(0.5), np.float32(255))
+
+
+@compiled
+def _straighten(picture: np.ndarray, out: np.ndarray) -> None:
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            matte = picture[y, x, 3]
+            if matte <= HAZE:
+                for channel in range(4):
+                    out[y, x, channel] = 0
+                continue
+            out[y, x, 3] = min((matte - HAZE) * np.float32(255 / (255 - 2 * HAZE)) + np.float32(0.5), np.float32(255))
+            for channel in range(3):
+                straight = picture[y, x, channel] * np.float32(255) / matte
+                out[y, x, channel] = min(straight + np.float32(0.5), np.float32(255))
+
+
+def _pixels(plane: torch.Tensor) -> np.ndarray:
+    """``(1, 3, height, width)`` in [0, 1] to uint8 ``(height, width, 3)``."""
+    return plane[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
 
 
 def _studio() -> torch.Tensor:
@@ -91,8 +158,8 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError as error:
         raise OptionError(
-            f"background={str(path)!r} is neither a picture that exists nor a known colour. Colours: "
-            f"{', '.join(COLORS)}, or '#rrggbb'."
+            f"background={str(path)!r} is neither a picture that exists nor a known place or colour. Places: "
+            f"{', '.join(PLACES)}. Colours: {', '.join(COLORS)}, or '#rrggbb'."
         ) from error
     except (UnidentifiedImageError, OSError) as error:
         raise OptionError(f"background={str(path)!r} is not a readable picture. Give a PNG or JPEG file.") from error

@@ -66,7 +66,7 @@ def test_hair_is_worn_as_asked(pipeline, person):
 
 def test_quick_frames_are_those_from_scratch(pipeline, renderer, motion):
     _, pictures = from_scratch(pipeline, renderer.identity, motion)
-    expected = Backdrop.from_option(None).lay_behind(pictures)
+    expected = Backdrop.of_place("studio").lay_behind(pictures)
     made = np.concatenate(list(renderer.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
     assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255

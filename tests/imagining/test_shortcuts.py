@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from imagineid_sdk.imagining.reference_warp import ReferenceWarp, as_table, corners, fetch
 
 from imagineid_sdk.imagining.adapters.blending import MaskedBlend, decode_reference, warp
 from imagineid_sdk.imagining.denoising import TIMESTEPS
-from imagineid_sdk.imagining.reference_warp import ReferenceWarp, as_table, corners, fetch
 from imagineid_sdk.imagining.shared_pass import start_pass
 
 

@@ -32,10 +32,13 @@ class GeometryMaps:
         maps: ``(frames, 14, 128, 128)`` float32 in [-1, 1].
         flow: ``(frames, 2, 128, 128)`` float32: how far, in widths of the picture (x, y), the same surface point
             lies in the reference frame. A still pixel has 0, 0.
+        centers: ``(frames, 2, 2)`` float32: where the mouth and the middle between the eyes are, in widths of the
+            picture (x, y).
     """
 
     maps: torch.Tensor
     flow: torch.Tensor
+    centers: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class GeometryRenderer:
         self.part_masks = np.stack([parts == part for part in (LIPS, MOUTH, TEETH, TONGUE, EYE, IRIS)]).astype(
             np.float32
         )
+        self._mouth = np.unique(self.triangles[parts == LIPS])
+        self._eyes = np.unique(self.triangles[(parts == EYE) | (parts == IRIS)])
 
     def reference(self, frames: HeadFrames) -> ReferenceView:
         """The view that later frames are compared with: the first of ``frames``."""
@@ -81,7 +86,8 @@ class GeometryRenderer:
                 drawn = list(pool.map(one, range(len(vertices))))
         maps = torch.from_numpy(np.stack([maps for maps, _ in drawn]))
         flow = extend_flow(torch.from_numpy(np.stack([flow for _, flow in drawn])), maps[:, 12:13])
-        return GeometryMaps(maps, flow)
+        centers = np.stack([screen[:, part, :2].mean(1) for part in (self._mouth, self._eyes)], axis=1)
+        return GeometryMaps(maps, flow, torch.from_numpy(centers))
 
     def _draw_one(
         self, vertices: np.ndarray, screen: np.ndarray, reference: ReferenceView

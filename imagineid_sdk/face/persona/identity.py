@@ -23,6 +23,7 @@ from imagineid_sdk.face.persona.vocabulary import (
     BEARDS,
     COLORS,
     GENDERS,
+    GROWTH,
     HAIR_SHAPE,
     HAIR_TONES,
     SHAVED,
@@ -35,7 +36,7 @@ from imagineid_sdk.face.persona.vocabulary import (
 from imagineid_sdk.files import placed_when_complete, typed_write_errors
 
 FORMAT = "imagineid-identity-2"
-WORD_FIELDS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
+WORD_FIELDS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses", "light")
 
 VECTOR_SIZE = 20
 """Length of ``Identity.to_vector()``."""
@@ -51,7 +52,7 @@ class Identity:
         age: years.
         build: 0 slim .. 1 heavy.
         ancestry: shares of MakeHuman's three base shapes (african, asian, caucasian); they sum to 1.
-        hair, hair_color, eye_color, beard, clothes, glasses: words of ``WORDS``.
+        hair, hair_color, eye_color, beard, clothes, glasses, light: words of ``WORDS``.
         hair_rgb, skin_rgb, clothes_rgb: mean colours as seen in the picture, 0..1.
         seed: what was sampled with it.
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
@@ -79,6 +80,7 @@ class Identity:
     clothes_rgb: tuple[float, float, float]
     seed: int
     glasses: str = "none"
+    light: str = "studio"
     beard_growth: float | None = None
     hair_shape: tuple[float, ...] | None = None
     traits: np.ndarray | None = field(default=None, repr=False)
@@ -98,6 +100,7 @@ class Identity:
             "clothes": self.clothes,
             "clothes_color": nearest_color(self.clothes_rgb),
             "glasses": self.glasses,
+            "light": self.light,
         } | {slot: max(weights, key=weights.__getitem__) for slot, weights in self._hair_weights().items()}
 
     def attribute_weights(self) -> dict[str, dict[str, float]]:
@@ -109,8 +112,13 @@ class Identity:
         if nearest_color(self.hair_rgb, HAIR_TONES) == self.hair_color:
             weights["hair_color"] = colour_weights(HAIR_TONES, self.hair_rgb)
         if self.beard_growth is not None:
-            weights["beard"] = neighbour_weights(BEARDS, self.beard_growth)
+            grown = neighbour_weights((*BEARDS[: GROWTH - 1], self._cut_of_beard()), self.beard_growth)
+            weights["beard"] = grown
         return weights
+
+    def _cut_of_beard(self) -> str:
+        """The word for this man's beard once it has grown."""
+        return self.beard if BEARDS.index(self.beard) >= GROWTH else BEARDS[GROWTH - 1]
 
     def _worn(self) -> tuple[float, ...]:
         """``hair_shape`` as far as it shows: of a shaved head that is the hairline."""
@@ -130,7 +138,7 @@ class Identity:
         values = [self.gender * 2 - 1, (age_parameter(self.age) - 0.7) * 4, self.build * 2 - 1]
         values += [share * 2 - 1 for share in self.ancestry]
         values += [c * 2 - 1 for rgb in (self.hair_rgb, self.skin_rgb, self.clothes_rgb) for c in rgb]
-        growth = BEARDS.index(self.beard) if self.beard_growth is None else self.beard_growth
+        growth = min(BEARDS.index(self.beard), GROWTH - 1) if self.beard_growth is None else self.beard_growth
         values += [growth - 1.0, *(self._worn() or (0.0,) * len(HAIR_SHAPE))]
         return np.array(values, np.float32)
 

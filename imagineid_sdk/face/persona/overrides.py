@@ -13,7 +13,7 @@ RGB: TypeAlias = tuple[int, int, int]
 COLOURED = ("hair_color", "clothes_color", "skin")
 """Overrides that may be a colour instead of a word."""
 
-LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses")
+LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses", "light")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Overrides:
     Attributes:
         gender: "male", "female" or 0 male .. 1 female.
         age: years, 10 to 90.
-        hair, eye_color, beard, clothes, glasses: words of ``vocabulary.WORDS``.
+        hair, eye_color, beard, clothes, glasses, light: words of ``vocabulary.WORDS``.
         hair_color, clothes_color, skin: words of ``vocabulary.WORDS``, or any colour: a word of ``vocabulary.COLORS``,
             "#rrggbb" or (r, g, b) in 0..255.
     """
@@ -37,6 +37,7 @@ class Overrides:
     clothes: str | None = None
     clothes_color: str | RGB | None = None
     glasses: str | None = None
+    light: str | None = None
     skin: str | RGB | None = None
 
     def __post_init__(self) -> None:

@@ -91,7 +91,7 @@ class VoiceAttributes:
 
 
 class PopulationPrior(ModelMixin, ConfigMixin):
-    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 6)`` and colours ``(people, 9)``."""
+    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 7)`` and colours ``(people, 9)``."""
 
     @register_to_config
     def __init__(self, num_people: int = 1) -> None:

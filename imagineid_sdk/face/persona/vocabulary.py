@@ -18,8 +18,10 @@ SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
 SKIN_LIMITS = (0.30, 0.42, 0.55, 0.62, 0.68)
 """Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
 HAIRS = (
-    "afro", "bob", "fringe", "braid", "long", "tied back", "short", "tousled", "side-swept", "spiky", "bald",
-    "buzz cut",
+    "buzz cut", "crew cut", "fade", "side part", "swept back", "tousled", "caesar", "receding", "balding", "bald",
+    "pixie", "bob", "bob with fringe", "wavy lob", "long straight", "long side part", "long wavy", "curtain fringe",
+    "ponytail", "high bun", "low bun", "plaits", "side plait", "cornrows", "short curls", "long curls", "afro",
+    "short afro", "locs",
 )  # fmt: skip
 HAIR_TONES: dict[str, tuple[float, float, float]] = {
     "black": (0.17, 0.15, 0.14), "dark brown": (0.28, 0.21, 0.17), "brown": (0.38, 0.29, 0.23),
@@ -29,8 +31,12 @@ HAIR_TONES: dict[str, tuple[float, float, float]] = {
 """What the words for the colour of hair look like in the light of the training world, on average."""
 HAIR_COLORS = tuple(HAIR_TONES)
 EYE_COLORS = ("brown", "hazel", "blue", "blue-green", "green", "grey", "light blue", "ice")
-BEARDS = ("none", "stubble", "beard")
+BEARDS = ("none", "stubble", "beard", "goatee", "moustache")
+GROWTH = 3
+"""Beards up to which a beard grows; the others are cuts of a grown one."""
 GLASSES = ("none", "round", "oval", "square", "wide")
+LIGHTS = ("studio", "window", "overcast", "sun", "evening", "indoors")
+"""What lights the face. It belongs to the person's portrait, so that it never flickers."""
 CLOTHES = ("striped top", "blouse", "sports shirt", "polo", "jersey", "hoodie", "t-shirt", "suit")
 COLORS: dict[str, tuple[float, float, float]] = {
     "black": (0.08, 0.08, 0.08), "white": (0.92, 0.92, 0.92), "grey": (0.5, 0.5, 0.5), "red": (0.7, 0.15, 0.15),
@@ -44,12 +50,13 @@ WORDS: dict[str, tuple[str, ...]] = {
     "hair_width": ("narrow", "slim", "medium", "wide", "bulky"),
     "hair_length": ("cropped", "shorter", "medium", "longer", "longest"),
     "hairline": ("very low", "low", "medium", "high", "receding"),
+    "light": LIGHTS,
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
 HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
-"""Slots of the shape of the hair, each a number from -1 to 1 in ``Identity.hair_shape``."""
-SHAVED = ("bald", "buzz cut")
-"""Hair without height, width and length."""
+"""Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
+SHAVED = ("bald", "buzz cut", "balding")
+"""Words for hair that has no height, width or length to tell of."""
 TONE_WIDTH = 0.07
 """Standard deviation of a colour word's Gaussian, in the space of RGB from 0 to 1."""
 

@@ -54,18 +54,18 @@ class SpatialAdapter(ModelMixin, ConfigMixin):
         self,
         map_channels: int = 14,
         motion_size: int = 55,
-        width: int = 192,
+        width: int = 128,
         skip_channels: tuple[int, ...] = (128, 128, 128, 192),
         skip_levels: tuple[int, ...] = (0, 0, 1, 1),
     ) -> None:
         super().__init__()
+        # Sixteen neighbours become channels first: at 128x128 a convolution costs as much as all of the rest.
         self.stem = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(map_channels * 4, 48, 3, padding=1), nn.SiLU(),
-            nn.Conv2d(48, 96, 4, stride=2, padding=1), ResidualBlock(96), nn.SiLU(),
-            nn.Conv2d(96, width, 4, stride=2, padding=1),
+            nn.PixelUnshuffle(4), nn.Conv2d(map_channels * 16, 64, 1), nn.SiLU(), nn.Conv2d(64, 64, 3, padding=1),
+            nn.SiLU(), nn.Conv2d(64, width, 4, stride=2, padding=1),
         )  # fmt: skip
         self.motion = nn.Sequential(nn.Linear(motion_size, 256), nn.SiLU(), nn.Linear(256, 2 * width))
-        self.before, self.after = ResidualBlock(width), nn.Sequential(ResidualBlock(width), ResidualBlock(width))
+        self.before, self.after = ResidualBlock(width), ResidualBlock(width)
         self.heads = ResidualHeads(width, tuple(skip_channels), tuple(skip_levels))
 
     def forward(self, maps: torch.Tensor, motion: torch.Tensor, style: torch.Tensor | None = None) -> Residuals:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from imagineid_sdk.errors import OptionError
@@ -20,6 +21,7 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.vocabulary import COLORS
 from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.initial_noise import person_noise
+from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
 from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
 from imagineid_sdk.imagining.sd15.prompt import NEGATIVE, describe, encode, pseudo_words
@@ -129,22 +131,23 @@ class SD15Backend:
             )  # fmt: skip
 
     @pinned
-    def scene(self, identity: Identity, latents: torch.Tensor) -> SD15Scene:
-        """Everything that all frames of a person share; ``latents`` are those of ``portrait``."""
+    def scene(self, identity: Identity, latents: torch.Tensor, size: int = 512) -> SD15Scene:
+        """Everything that all frames of a person share; ``latents`` are those of ``portrait``; their size is the
+        base model's."""
         return SD15Scene(identity, latents.to(self.device), self.semantics(identity))
 
     @pinned
-    def picture(self, scene: SD15Scene) -> torch.Tensor:
-        """The reference frame, ``(1, 3, size, size)`` in [-1, 1]."""
-        return self._decode(scene.latents)
+    def picture(self, scene: SD15Scene) -> np.ndarray:
+        """The reference frame, uint8 ``(1, size, size, 3)``."""
+        return to_pixels(self._decode(scene.latents))
 
     def frames(
         self, scene: SD15Scene, geometry: Iterator[tuple[FaceCurves, torch.Tensor]], steps: int | None = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
         """Frames of a video, window by window.
 
         Yields:
-            pictures ``(frames, 3, size, size)`` in [-1, 1] and latents ``(frames, 4, height, width)``.
+            pictures uint8 ``(frames, size, size, 3)`` and latents ``(frames, 4, height, width)``.
         """
         anchored = "blending" in self.adapters
         temporal = "temporal" in self.adapters
@@ -160,7 +163,7 @@ class SD15Backend:
                 kept.append(before)
             pictures, made = self._window(scene, drawn, noise, kept, steps or FRAME_STEPS)
             before = _Kept(made.latents[-OVERLAP:], made.curves[-OVERLAP:], made.noise[-OVERLAP:])
-            yield pictures, made.latents
+            yield to_pixels(pictures), made.latents
 
     @pinned
     def _window(

@@ -1,0 +1,87 @@
+"""The small decoder of the frames: latents -> 128x128, on the latents of the FROZEN encoder. Frozen afterwards.
+
+    python -m examples.training.train_frame_decoder --people DIR --autoencoder DIR --perceptual mobilenet_v2.pth
+
+It shows what the portrait's pixels can't: coarse, at a sixth of the cost of a whole decoder. Mouth and eyes are painted
+from its features at 64x64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from examples.training.checkpoints import Run
+from examples.training.people_dataset import REGION_WEIGHT, to_images
+from examples.training.perceptual import PerceptualDistance
+from examples.training.prepare_people import prepared
+from examples.training.train_autoencoder import (
+    COLOUR_WEIGHT,
+    GRADIENT_WEIGHT,
+    PERCEPTUAL_WEIGHT,
+    pixel_weights,
+    reconstruction_loss,
+)
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+
+FRAME_DECODER = {"decoder_channels": (88, 56, 32), "decoder_blocks": (2, 1, 1), "with_encoder": False}
+NOISE = 0.2
+"""Largest deviation of the noise that the latents get: denoised ones are never quite right."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--autoencoder", type=Path, required=True, help="whose latents these are")
+    parser.add_argument("--perceptual", type=Path, required=True)
+    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
+    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser.add_argument("--out", type=Path, default=Path(".train/frame_decoder"))
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    model = HeadAutoencoder(**FRAME_DECODER).to(memory_format=torch.channels_last)
+    latent_space = HeadAutoencoder.from_pretrained(options.autoencoder)
+    model.latent_mean.copy_(latent_space.latent_mean)
+    model.latent_std.copy_(latent_space.latent_std)
+    perceptual = PerceptualDistance(options.perceptual)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    run = Run(options.out, {"frame_decoder": model}, optimizer, options.minutes)
+    random.seed(options.seed + run.step)
+    torch.manual_seed(options.seed + run.step)
+    persons = prepared(options.prepared, options.people, options.codes)
+    while run.progress < 1:
+        run.learning_rate(options.learning_rate)
+        chosen = random.choices(persons, k=options.batch)
+        frames = [random.randrange(len(person.latents)) for person in chosen]
+        latents = torch.stack([torch.from_numpy(who.latents[f]).float() for who, f in zip(chosen, frames, strict=True)])
+        latents = latents + NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
+        pictures = np.stack([who.person.pictures[f] for who, f in zip(chosen, frames, strict=True)])
+        images, segmentation = to_images(pictures)
+        images, segmentation = F.avg_pool2d(images, 2), segmentation[:, ::2, ::2]
+        background = torch.rand(len(images), 3, 1, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            made = model.decode(latents)
+            losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
+            with torch.autocast("cpu", enabled=False):
+                losses["perceptual"] = perceptual(compose(made.float(), background), compose(images, background))
+        total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
+        total = total + PERCEPTUAL_WEIGHT * losses["perceptual"]
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        run.after_step({name: loss.detach() for name, loss in losses.items()})
+    run.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Step 2 of imagining: the portrait's decoder at 512x512, on the latents of the FROZEN encoder.
+
+    python -m examples.training.train_portrait --people DIR --autoencoder DIR --perceptual mobilenet_v2.pth \\
+        --out .train/portrait
+
+Crops of portraits, decoded from the whole face's latents around them. What strands and pores look like is asked for by
+a patch discriminator and by the strength of fine detail; where they are, nobody can know.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.checkpoints import Run
+from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, people, to_images
+from examples.training.perceptual import PerceptualDistance
+from examples.training.train_autoencoder import (
+    ADVERSARIAL_WEIGHT,
+    COLOUR_WEIGHT,
+    DETAIL_WEIGHT,
+    FEATURES_WEIGHT,
+    GRADIENT_WEIGHT,
+    PERCEPTUAL_WEIGHT,
+    detail_loss,
+    pixel_weights,
+    reconstruction_loss,
+)
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
+
+CELLS, MARGIN = 5, 2
+"""Latents along the side of a crop, and how many beyond it its pixels can depend on."""
+LATENT_NOISE = 0.12
+"""Largest deviation of the noise that the latents get: imagined ones are never quite right."""
+DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.10, 0.20
+
+
+def random_windows(latents: torch.Tensor, portraits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
+    """A window of latents with its margin, what it shows, and where the window lies in it."""
+    windows, shown, places = [], [], []
+    for each, portrait in zip(latents, portraits, strict=True):
+        x = int(random.triangular(0, 17 - CELLS, 16 * 0.5 - CELLS / 2))
+        y = int(random.triangular(0, 17 - CELLS, 16 * 0.45 - CELLS / 2))
+        left, top = max(x - MARGIN, 0), max(y - MARGIN, 0)
+        right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
+        left, top = min(left, 16 - CELLS - 2 * MARGIN), min(top, 16 - CELLS - 2 * MARGIN)
+        right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
+        windows.append(each[:, top:bottom, left:right])
+        shown.append(portrait[32 * y : 32 * (y + CELLS), 32 * x : 32 * (x + CELLS)])
+        places.append((x - left, y - top))
+    return torch.stack(windows), torch.stack(shown), places
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--autoencoder", type=Path, required=True, help="with its encoder")
+    parser.add_argument("--perceptual", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path(".train/portrait"))
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval()
+    model, discriminator = PortraitDecoder(), PatchDiscriminator((48, 96, 160, 160))
+    model.latent_mean.copy_(encoder.latent_mean)
+    model.latent_std.copy_(encoder.latent_std)
+    model.to(memory_format=torch.channels_last)
+    perceptual = PerceptualDistance(options.perceptual)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
+    run = Run(options.out, {"portrait_decoder": model, "discriminator": discriminator}, optimizer, options.minutes)
+    random.seed(options.seed + run.step)
+    torch.manual_seed(options.seed + run.step)
+    persons = people(options.people)
+    while run.progress < 1:
+        run.learning_rate(options.learning_rate)
+        chosen = np.stack([random.choice(persons).portrait for _ in range(options.batch)])
+        mirrored = np.random.default_rng(run.step).random(len(chosen)) < 0.5
+        chosen = np.stack([one[:, ::-1] if mirror else one for one, mirror in zip(chosen, mirrored, strict=True)])
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            whole, _ = to_images(chosen)
+            latents = encoder.encode(F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)).float()
+            latents = latents + LATENT_NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
+        windows, shown, places = random_windows(latents, torch.from_numpy(chosen))
+        images, segmentation = to_images(shown.numpy())
+        weight = pixel_weights(REGION_WEIGHT, segmentation)
+        background = torch.rand(len(images), 3, 1, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            made = model(windows.contiguous(memory_format=torch.channels_last))
+            size = 32 * CELLS
+            made = torch.stack(
+                [
+                    one[:, 32 * y : 32 * y + size, 32 * x : 32 * x + size]
+                    for one, (x, y) in zip(made, places, strict=True)
+                ]
+            )
+            losses = reconstruction_loss(made, images, weight)
+            picture, wanted = compose(made, background), compose(images, background)
+            with torch.autocast("cpu", enabled=False):
+                losses["perceptual"] = perceptual(picture.float(), wanted)
+            losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
+            total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
+            total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + DETAIL_WEIGHT * losses["detail"]
+            if run.progress > ADVERSARIAL_FROM:
+                losses |= generator_losses(discriminator, picture, wanted)
+                total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if run.progress > DISCRIMINATOR_FROM:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
+            judging.zero_grad(set_to_none=True)
+            losses["discriminator"].backward()
+            judging.step()
+        run.after_step({name: loss.detach() for name, loss in losses.items()})
+    run.save()
+
+
+if __name__ == "__main__":
+    main()
