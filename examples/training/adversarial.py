@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from examples.training.device import DEVICE
+
 
 class PatchDiscriminator(nn.Module):
     """Pictures ``(batch, 3, height, width)`` in [0, 1] -> features of every layer; the last are the verdicts."""
@@ -21,7 +23,7 @@ class PatchDiscriminator(nn.Module):
             for before, after, stride in zip(channels, widths, strides, strict=False)
         )
         self.verdict = norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
-        self.to(memory_format=torch.channels_last)
+        self.to(DEVICE, memory_format=torch.channels_last)
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         hidden, features = (pictures * 2 - 1).contiguous(memory_format=torch.channels_last), []

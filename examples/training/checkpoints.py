@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from examples.training.device import DEVICE
+
 
 class Run:
     """Keeps ``modules`` and ``optimizer`` resumable in ``folder`` and averages the weights of the modules.
@@ -30,7 +32,7 @@ class Run:
         path = self.folder / "state.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=DEVICE)
         for name in self.modules:
             self.modules[name].load_state_dict(state["modules"][name])
             self.averaged[name].load_state_dict(state["averaged"][name])
@@ -54,8 +56,8 @@ class Run:
     def after_step(self, losses: dict[str, float], log_every: int = 50, save_every_seconds: float = 150) -> None:
         decay = min(self.decay, (1 + self.step) / (20 + self.step))
         for name, module in self.modules.items():
-            for average, value in zip(self.averaged[name].parameters(), module.parameters(), strict=True):
-                average.lerp_(value.to(average.dtype), 1 - decay)
+            averages, values = list(self.averaged[name].parameters()), list(module.parameters())
+            torch._foreach_lerp_(averages, values, 1 - decay)
             for average, value in zip(self.averaged[name].buffers(), module.buffers(), strict=True):
                 average.copy_(value)
         self.step += 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 
+from examples.training.device import DEVICE
 from examples.training.people_dataset import people
 from examples.training.prepare_people import latent_statistics
 from examples.training.train_denoiser import DENOISER
@@ -46,11 +47,11 @@ def main() -> None:
     parser.add_argument("--people", type=Path, help="rendered people, for the statistics of an autoencoder's latents")
     parser.add_argument("--out", type=Path, default=Path("imagineid_sdk/weights/tiny"))
     options = parser.parse_args()
-    averaged = torch.load(options.run / "state.pt", weights_only=True)["averaged"]
+    averaged = torch.load(options.run / "state.pt", weights_only=True, map_location=DEVICE)["averaged"]
     for name, state in averaged.items():
         if "discriminator" in name:  # only training needs it
             continue
-        module = MODULES[name]()
+        module = MODULES[name]().to(DEVICE)
         module.load_state_dict(state)
         if name == "autoencoder":
             latent_statistics(module, people(options.people))

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from examples.training.device import DEVICE
+
 BACKGROUND, SKIN, LIPS, MOUTH, EYES, BROWS, HAIR, CLOTHES, BEARD, GLASSES = range(10)
 """Classes of the segmentation, as ``world.coverage`` names them."""
 REGION_WEIGHT = torch.tensor([0.5, 1.2, 3.0, 4.0, 5.0, 2.0, 1.5, 1.0, 1.5, 2.0])
@@ -61,10 +63,29 @@ def people(folder: Path, held_out: bool = False) -> list[Person]:
     return [person for person in found if person.held_out == held_out]
 
 
-def to_images(pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Stored pictures ``(..., height, width, 5)`` -> images ``(..., 4, height, width)`` of the autoencoder and
+def planes(pictures: list[np.ndarray]) -> torch.Tensor:
+    """Stored pictures ``(..., height, width, 5)`` of some people -> ``(people, ..., 5, height, width)`` uint8 where
+    the training runs."""
+    stacked = torch.empty((len(pictures), *pictures[0].shape), dtype=torch.uint8)
+    for one, picture in zip(stacked, pictures, strict=True):
+        one.copy_(torch.from_numpy(np.array(picture)))
+    return stacked.to(DEVICE).movedim(-1, -3).contiguous()
+
+
+def to_images(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Planes ``(..., 5, height, width)`` uint8 -> images ``(..., 4, height, width)`` of the autoencoder and
     segmentation ``(..., height, width)`` uint8."""
-    pixels = torch.from_numpy(np.ascontiguousarray(pictures))
-    colour, matte = pixels[..., :3].float() / 255, pixels[..., 3:4].float() / 255
-    images = torch.cat([colour + (1 - matte) * 0.5, matte], dim=-1) * 2 - 1
-    return images.movedim(-1, -3), pixels[..., 4]
+    colour, matte = pictures[..., :3, :, :].float() / 255, pictures[..., 3:4, :, :].float() / 255
+    return torch.cat([colour + (1 - matte) * 0.5, matte], dim=-3) * 2 - 1, pictures[..., 4, :, :]
+
+
+def crop(pictures: torch.Tensor, lefts: list[int], tops: list[int], width: int, height: int) -> torch.Tensor:
+    """A rectangle of each of ``(count, planes, height, width)``."""
+    places = zip(pictures, lefts, tops, strict=True)
+    return torch.stack([one[:, top : top + height, left : left + width] for one, left, top in places])
+
+
+def mirror_some(pictures: torch.Tensor) -> torch.Tensor:
+    """Every second picture of ``(count, planes, height, width)``, by chance, is mirrored."""
+    mirrored = torch.rand(len(pictures), device=pictures.device) < 0.5
+    return torch.where(mirrored[:, None, None, None], pictures.flip(-1), pictures)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from examples.training.device import DEVICE
+
 # (expansion, channels, repeats, stride) of MobileNetV2, paper table 2, up to 1/16 of the picture
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -55,7 +57,7 @@ class PerceptualDistance(nn.Module):
         self.load_state_dict({name: state[name] for name in own})
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        self.requires_grad_(False).eval().to(DEVICE, memory_format=torch.channels_last)
 
     def _taps(self, images: torch.Tensor) -> list[torch.Tensor]:
         hidden, taps = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last), []

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from examples.training.describe_people import describe
-from examples.training.people_dataset import Person, people, to_images
+from examples.training.device import DEVICE, autocast
+from examples.training.people_dataset import Person, people, planes, to_images
 from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
@@ -32,7 +33,7 @@ don't match is the first thing that anybody sees."""
 
 def cell_weights(segmentation: torch.Tensor) -> torch.Tensor:
     """Segmentation ``(frames, 256, 256)`` -> how much each latent counts ``(frames, 1, 16, 16)``, 1 on average."""
-    weights = F.avg_pool2d(REGION_WEIGHT[segmentation.long()][:, None], 16)
+    weights = F.avg_pool2d(REGION_WEIGHT.to(segmentation.device)[segmentation.long()][:, None], 16)
     return weights / weights.mean((2, 3), keepdim=True)
 
 
@@ -104,7 +105,8 @@ def latent_statistics(model: HeadAutoencoder, persons: list[Person], frames: int
     """Set the model's mean and deviation of the latents."""
     shown = [persons[i % len(persons)].pictures for i in range(frames)]
     chosen = [pictures[7 * i % len(pictures)] for i, pictures in enumerate(shown)]
-    means = torch.cat([model.posterior(to_images(np.stack(chosen[i : i + 16]))[0])[0] for i in range(0, frames, 16)])
+    images = [to_images(planes(chosen[i : i + 16]))[0] for i in range(0, frames, 16)]
+    means = torch.cat([model.posterior(some)[0] for some in images])
     model.latent_mean.copy_(means.mean((0, 2, 3))[None, :, None, None])
     model.latent_std.copy_(means.std((0, 2, 3))[None, :, None, None])
 
@@ -132,15 +134,14 @@ def main() -> None:
                     np.save(options.out / f"{person.path.stem}.{name}.npy", drawn[name])
         return
     model = HeadAutoencoder.from_pretrained(options.autoencoder).float()
-    model.to(memory_format=torch.channels_last)
+    model.to(DEVICE, memory_format=torch.channels_last)
     everyone = [person for person in everyone if not (options.out / f"{person.path.stem}.latents.npy").exists()]
     for person in tqdm(everyone):
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            pictures = np.array(person.pictures[: options.frames])
-            images, segmentation = to_images(pictures)
+        with torch.no_grad(), autocast():
+            images, segmentation = to_images(planes([person.pictures[: options.frames]])[0])
             images = images.contiguous(memory_format=torch.channels_last)
-            latents = torch.cat([model.encode(part) for part in images.split(12)])
-        np.save(options.out / f"{person.path.stem}.weights.npy", cell_weights(segmentation).half().numpy())
+            latents = torch.cat([model.encode(part) for part in images.split(12)]).cpu()
+        np.save(options.out / f"{person.path.stem}.weights.npy", cell_weights(segmentation).half().cpu().numpy())
         np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
 
 

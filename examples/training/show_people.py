@@ -1,6 +1,6 @@
 """A contact sheet of the training world, to be looked at.
 
-    python -m examples.training.show_people --assets makehuman --hdri hdri --seeds 0 24 --size 256 sheet.png
+python -m examples.training.show_people --assets makehuman --hdri hdri --seeds 0 24 --size 256 sheet.png
 """
 
 from __future__ import annotations

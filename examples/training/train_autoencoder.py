@@ -12,13 +12,21 @@ import argparse
 import random
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
 from examples.training.checkpoints import Run
-from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, Person, people, to_images
+from examples.training.device import DEVICE, autocast
+from examples.training.people_dataset import (
+    REGION_DETAIL,
+    REGION_WEIGHT,
+    crop,
+    mirror_some,
+    people,
+    planes,
+    to_images,
+)
 from examples.training.perceptual import PerceptualDistance
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
@@ -31,22 +39,18 @@ DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.4, 0.7
 stay as they are and only the decoder learns."""
 
 
-def random_crops(persons: list[Person], count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """``count`` crops: images ``(count, 4, size, size)`` and their segmentation ``(count, size, size)``."""
-    crops = np.empty((count, size, size, 5), np.uint8)
-    for crop in crops:
-        pictures = random.choice(persons).pictures
-        # Triangular: eyes and mouth are near the middle, the corners are background.
-        top, left = (int(random.triangular(0, 256 - size, 256 * share - size / 2)) for share in (0.45, 0.5))
-        crop[:] = pictures[random.randrange(len(pictures)), top : top + size, left : left + size]
-        if random.random() < 0.5:
-            crop[:] = crop[:, ::-1]
-    return to_images(crops)
+def random_crops(pictures: torch.Tensor, count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """``count`` crops of ``(pictures, 5, 256, 256)``: images ``(count, 4, size, size)`` and their segmentation."""
+    chosen = pictures[torch.randint(len(pictures), (count,)).to(pictures.device)]
+    # Triangular: eyes and mouth are near the middle, the corners are background.
+    lefts = [int(random.triangular(0, 256 - size, 256 * 0.5 - size / 2)) for _ in range(count)]
+    tops = [int(random.triangular(0, 256 - size, 256 * 0.45 - size / 2)) for _ in range(count)]
+    return to_images(mirror_some(crop(chosen, lefts, tops, size, size)))
 
 
 def pixel_weights(regions: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
     """How much each pixel counts, ``(count, 1, height, width)``; regions: ``REGION_WEIGHT`` or ``REGION_DETAIL``."""
-    return regions[segmentation.long()][:, None]
+    return regions.to(segmentation.device)[segmentation.long()][:, None]
 
 
 def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -96,31 +100,32 @@ def main() -> None:
     model, discriminator = HeadAutoencoder(), PatchDiscriminator()
     if options.start:
         model.load_state_dict(HeadAutoencoder.from_pretrained(options.start).float().state_dict())
-    model.to(memory_format=torch.channels_last)
+    model.to(DEVICE, memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
     run = Run(options.out, {"autoencoder": model, "discriminator": discriminator}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
-    persons = people(options.people)
+    pictures = planes([person.pictures for person in people(options.people)]).flatten(0, 1)
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         progress = run.progress
         model.encoder.requires_grad_(progress < DECODER_ALONE)
-        images, segmentation = random_crops(persons, options.batch, size=128)
+        images, segmentation = random_crops(pictures, options.batch, size=128)
         weight = pixel_weights(REGION_WEIGHT, segmentation)
         images = images.contiguous(memory_format=torch.channels_last)
-        background = torch.rand(options.batch, 3, 1, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        background = torch.rand(options.batch, 3, 1, 1, device=DEVICE)
+        with autocast():
             mean, log_variance = model.posterior(images)
             latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
             if progress >= DECODER_ALONE:  # imagined latents are never quite right
-                latents = latents + NOISE * torch.rand(options.batch, 1, 1, 1) * torch.randn_like(latents)
+                strength = NOISE * torch.rand(options.batch, 1, 1, 1, device=DEVICE)
+                latents = latents + strength * torch.randn_like(latents)
             made = model.decoder(latents)
             losses = reconstruction_loss(made, images, weight)
             picture, wanted = compose(made, background), compose(images, background)
-            with torch.autocast("cpu", enabled=False):  # depthwise convolutions are slower in bfloat16
+            with autocast(False):  # depthwise convolutions are slower in bfloat16
                 losses["perceptual"] = perceptual(picture.float(), wanted)
             losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
             losses["kl"] = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
@@ -137,7 +142,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if progress > DISCRIMINATOR_FROM:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with autocast():
                 losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
             judging.zero_grad(set_to_none=True)
             losses["discriminator"].backward()

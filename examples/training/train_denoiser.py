@@ -6,20 +6,21 @@ python -m examples.training.train_denoiser --people DIR --out .train/denoiser
 from __future__ import annotations
 
 import argparse
-import random
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 
 from examples.training.checkpoints import Run
+from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
-from examples.training.prepare_people import Prepared, prepared
+from examples.training.prepare_people import prepared
+from examples.training.training_set import TrainingSet
 from imagineid_sdk.face.persona.vocabulary import WORDS
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder
 
-FORGET_WORD, FORGET_ALL, RESTING = 0.15, 0.1, 0.2
-"""Shares of words, and of whole descriptions, that are hidden, so that any subset can be given; of resting faces."""
+RESTING = 0.2
+"""Share of resting faces, which portraits show."""
 DENOISER = {
     "sample_size": 16,
     "in_channels": 16,
@@ -36,20 +37,6 @@ DENOISER = {
     "addition_embed_type": "text",
     "addition_embed_type_num_heads": 4,
 }
-
-
-def say(words: AttributeEmbedder, person: Prepared) -> torch.Tensor:
-    """Weights of a person's words, some of them forgotten."""
-    if random.random() < FORGET_ALL:
-        return words.encode({})
-    weights = person.identity.attribute_weights()
-    return words.encode({slot: of for slot, of in weights.items() if random.random() >= FORGET_WORD})
-
-
-def random_frame(person: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents and their weights, of any frame; of the resting face, which references show, more often."""
-    frame = 0 if random.random() < RESTING else random.randrange(len(person.latents))
-    return torch.from_numpy(person.latents[frame]).float(), torch.from_numpy(person.weights[frame]).float()
 
 
 def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
@@ -86,24 +73,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    denoiser = UNet2DConditionModel(**DENOISER).to(memory_format=torch.channels_last)
+    denoiser = UNet2DConditionModel(**DENOISER)
     words = AttributeEmbedder([(slot, list(known)) for slot, known in WORDS.items()])
     if options.start:
         start_from(options.start, denoiser, words)
+    denoiser.to(DEVICE, memory_format=torch.channels_last)
+    words.to(DEVICE)
     parameters = [*denoiser.parameters(), *words.parameters()]
     optimizer = Muon(denoiser.parameters(), words.parameters(), lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, {"denoiser": denoiser, "attribute_embedder": words}, optimizer, options.minutes)
-    random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
-    persons = prepared(options.prepared, options.people, options.codes)
+    people = TrainingSet(prepared(options.prepared, options.people, options.codes))
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        chosen = random.choices(persons, k=options.batch)
-        latents, weights = map(torch.stack, zip(*(random_frame(person) for person in chosen), strict=True))
-        tokens = words(torch.stack([say(words, person) for person in chosen]))
-        noise, time = torch.randn_like(latents), torch.randn(len(chosen)).add(0.7).sigmoid()
+        draw = people.draw(options.batch, RESTING)
+        latents, weights = draw.of(people.latents), draw.of(people.weights)
+        tokens = words(people.say(draw.people))
+        noise, time = torch.randn_like(latents), torch.randn(len(latents), device=DEVICE).add(0.7).sigmoid()
         mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             velocity = denoiser(mixed, time * 1000, tokens).sample
         error = (velocity.float() - (noise - latents)).square()
         loss = (error * weights).mean()

@@ -9,14 +9,13 @@ from its features at 64x64.
 from __future__ import annotations
 
 import argparse
-import random
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from examples.training.checkpoints import Run
+from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import REGION_WEIGHT, to_images
 from examples.training.perceptual import PerceptualDistance
 from examples.training.prepare_people import prepared
@@ -27,6 +26,7 @@ from examples.training.train_autoencoder import (
     pixel_weights,
     reconstruction_loss,
 )
+from examples.training.training_set import TrainingSet
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
 
 FRAME_DECODER = {"decoder_channels": (88, 56, 32), "decoder_blocks": (2, 1, 1), "with_encoder": False}
@@ -48,30 +48,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    model = HeadAutoencoder(**FRAME_DECODER).to(memory_format=torch.channels_last)
+    model = HeadAutoencoder(**FRAME_DECODER)
     latent_space = HeadAutoencoder.from_pretrained(options.autoencoder)
     model.latent_mean.copy_(latent_space.latent_mean)
     model.latent_std.copy_(latent_space.latent_std)
+    model.to(DEVICE, memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     run = Run(options.out, {"frame_decoder": model}, optimizer, options.minutes)
-    random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
-    persons = prepared(options.prepared, options.people, options.codes)
+    people = TrainingSet(prepared(options.prepared, options.people, options.codes))
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        chosen = random.choices(persons, k=options.batch)
-        frames = [random.randrange(len(person.latents)) for person in chosen]
-        latents = torch.stack([torch.from_numpy(who.latents[f]).float() for who, f in zip(chosen, frames, strict=True)])
-        latents = latents + NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
-        pictures = np.stack([who.person.pictures[f] for who, f in zip(chosen, frames, strict=True)])
-        images, segmentation = to_images(pictures)
+        draw = people.draw(options.batch)
+        latents = draw.of(people.latents)
+        latents = latents + NOISE * torch.rand(len(latents), 1, 1, 1, device=DEVICE) * torch.randn_like(latents)
+        images, segmentation = to_images(draw.of(people.pictures))
         images, segmentation = F.avg_pool2d(images, 2), segmentation[:, ::2, ::2]
-        background = torch.rand(len(images), 3, 1, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
+        with autocast():
             made = model.decode(latents)
             losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
-            with torch.autocast("cpu", enabled=False):
+            with autocast(False):
                 losses["perceptual"] = perceptual(compose(made.float(), background), compose(images, background))
         total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
         total = total + PERCEPTUAL_WEIGHT * losses["perceptual"]

@@ -13,13 +13,20 @@ import argparse
 import random
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
 from examples.training.checkpoints import Run
-from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, people, to_images
+from examples.training.device import DEVICE, autocast
+from examples.training.people_dataset import (
+    REGION_DETAIL,
+    REGION_WEIGHT,
+    mirror_some,
+    people,
+    planes,
+    to_images,
+)
 from examples.training.perceptual import PerceptualDistance
 from examples.training.train_autoencoder import (
     ADVERSARIAL_WEIGHT,
@@ -53,7 +60,7 @@ def random_windows(latents: torch.Tensor, portraits: torch.Tensor) -> tuple[torc
         left, top = min(left, 16 - CELLS - 2 * MARGIN), min(top, 16 - CELLS - 2 * MARGIN)
         right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
         windows.append(each[:, top:bottom, left:right])
-        shown.append(portrait[32 * y : 32 * (y + CELLS), 32 * x : 32 * (x + CELLS)])
+        shown.append(portrait[:, 32 * y : 32 * (y + CELLS), 32 * x : 32 * (x + CELLS)])
         places.append((x - left, y - top))
     return torch.stack(windows), torch.stack(shown), places
 
@@ -70,32 +77,31 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval()
+    encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval().to(DEVICE)
     model, discriminator = PortraitDecoder(), PatchDiscriminator((48, 96, 160, 160))
     model.latent_mean.copy_(encoder.latent_mean)
     model.latent_std.copy_(encoder.latent_std)
-    model.to(memory_format=torch.channels_last)
+    model.to(DEVICE, memory_format=torch.channels_last)
     perceptual = PerceptualDistance(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
     run = Run(options.out, {"portrait_decoder": model, "discriminator": discriminator}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
-    persons = people(options.people)
+    portraits = planes([person.portrait for person in people(options.people)])
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        chosen = np.stack([random.choice(persons).portrait for _ in range(options.batch)])
-        mirrored = np.random.default_rng(run.step).random(len(chosen)) < 0.5
-        chosen = np.stack([one[:, ::-1] if mirror else one for one, mirror in zip(chosen, mirrored, strict=True)])
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        chosen = mirror_some(portraits[torch.randint(len(portraits), (options.batch,)).to(DEVICE)])
+        with torch.no_grad(), autocast():
             whole, _ = to_images(chosen)
             latents = encoder.encode(F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)).float()
-            latents = latents + LATENT_NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
-        windows, shown, places = random_windows(latents, torch.from_numpy(chosen))
-        images, segmentation = to_images(shown.numpy())
+            strength = LATENT_NOISE * torch.rand(len(latents), 1, 1, 1, device=DEVICE)
+            latents = latents + strength * torch.randn_like(latents)
+        windows, shown, places = random_windows(latents, chosen)
+        images, segmentation = to_images(shown)
         weight = pixel_weights(REGION_WEIGHT, segmentation)
-        background = torch.rand(len(images), 3, 1, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
+        with autocast():
             made = model(windows.contiguous(memory_format=torch.channels_last))
             size = 32 * CELLS
             made = torch.stack(
@@ -106,7 +112,7 @@ def main() -> None:
             )
             losses = reconstruction_loss(made, images, weight)
             picture, wanted = compose(made, background), compose(images, background)
-            with torch.autocast("cpu", enabled=False):
+            with autocast(False):
                 losses["perceptual"] = perceptual(picture.float(), wanted)
             losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
             total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
@@ -119,7 +125,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if run.progress > DISCRIMINATOR_FROM:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with autocast():
                 losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
             judging.zero_grad(set_to_none=True)
             losses["discriminator"].backward()

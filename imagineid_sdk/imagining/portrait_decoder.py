@@ -39,8 +39,8 @@ class PortraitDecoder(ModelMixin, ConfigMixin):
     def __init__(
         self,
         latent_channels: int = 16,
-        channels: tuple[int, ...] = (192, 160, 112, 56, 32),
-        blocks: tuple[int, ...] = (2, 2, 2, 2, 1),
+        channels: tuple[int, ...] = (224, 192, 144, 80, 48),
+        blocks: tuple[int, ...] = (2, 2, 3, 2, 2),
     ) -> None:
         super().__init__()
         channels, blocks = tuple(channels), tuple(blocks)
@@ -63,7 +63,8 @@ class PortraitDecoder(ModelMixin, ConfigMixin):
         32 * width)`` in [-1, 1]; ``generator``: of the noise."""
         hidden = self.first(latents * self.latent_std + self.latent_mean)
         for level, (blocks, noise) in enumerate(zip(self.levels, self.noise, strict=True)):
-            plane = torch.randn(len(hidden), 1, *hidden.shape[2:], generator=generator)
+            source = generator.device if generator else hidden.device
+            plane = torch.randn(len(hidden), 1, *hidden.shape[2:], generator=generator, device=source)
             hidden = blocks(noise(hidden, plane.to(hidden.device)))
             if level < len(self.ups):
                 hidden = self.ups[level](hidden)
