@@ -63,11 +63,13 @@ def main() -> None:
 
 def write_index(folder: Path) -> None:
     """``model_index.json``, once every component is there."""
-    from imagineid_sdk.hub.loading import load_component
     from imagineid_sdk.models import COMPONENTS
-    from imagineid_sdk.pipeline import ImagineIDPipeline
 
     if all((folder / name / "config.json").is_file() for name in COMPONENTS):
+        # The pipeline needs more packages than training does.
+        from imagineid_sdk.hub.loading import load_component
+        from imagineid_sdk.pipeline import ImagineIDPipeline
+
         parts = {name: load_component(folder, name, kind) for name, kind in COMPONENTS.items()}
         ImagineIDPipeline(**parts).save_config(folder)
 

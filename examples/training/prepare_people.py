@@ -120,9 +120,11 @@ def main() -> None:
     parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--out", type=Path, default=Path(".train/prepared"))
     parser.add_argument("--frames", type=int, default=36, help="of each person")
+    parser.add_argument("--share", default="0/1", help="of the people: 1/4 is the second of four")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    everyone = people(options.people) + people(options.people, held_out=True)
+    share, shares = map(int, options.share.split("/"))
+    everyone = (people(options.people) + people(options.people, held_out=True))[share::shares]
     if options.what == "maps":
         head = ParametricHead.from_pretrained(options.head)
         codes = dict(np.load(options.codes))

@@ -120,8 +120,9 @@ def main() -> None:
         "spatial_adapter": SpatialAdapter(),
         "blending_adapter": BlendingAdapter(),
     }
-    for name in adapters if options.start else ():
-        take_over(adapters[name], load_file(next((options.start / name).glob("*.safetensors"))))
+    for name, adapter in adapters.items() if options.start else ():
+        for stored in (options.start / name).glob("*.safetensors"):
+            take_over(adapter, load_file(stored))
     for adapter in adapters.values():
         adapter.to(DEVICE, memory_format=torch.channels_last)
     parameters = [p for name, adapter in adapters.items() for p in adapter.parameters()]

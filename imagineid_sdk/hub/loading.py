@@ -22,6 +22,7 @@ from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
 from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
 from imagineid_sdk.precision import pinned, read_dtype
+from imagineid_sdk.quantization import WEIGHTS_FILE, unpack
 from imagineid_sdk.video import watermark
 
 ALIGNMENT = 64
@@ -143,7 +144,7 @@ def load_component(folder: Path, name: str, kind: type[Any]) -> Any:
     try:
         config = json.loads((folder / name / "config.json").read_text())
         module = kind.from_config({k: v for k, v in config.items() if k != "_name_or_path"})
-        module.load_state_dict(load_file(folder / name / "diffusion_pytorch_model.safetensors"))
+        module.load_state_dict(unpack(load_file(folder / name / WEIGHTS_FILE)))
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"The {name} of the model in {folder} can't be loaded ({error}). Install the package again."

@@ -69,10 +69,10 @@ def paint(
     flow: torch.Tensor, centers: torch.Tensor, look: Look,
 ) -> Painted:  # fmt: skip
     """Args:
-        picture, trunk: of `decode_frames`.
-        coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
-        maps, flow, centers: see ``GeometryMaps``.
-        look: the warped portrait.
+    picture, trunk: of `decode_frames`.
+    coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
+    maps, flow, centers: see ``GeometryMaps``.
+    look: the warped portrait.
     """
     cells = maps.shape[-1]
     mask, gain = adapter.cover(trunk, maps, warp(coarse, flow).to(trunk.dtype))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock
+from imagineid_sdk.quantization import PackedModelMixin
 
 
 class NoiseInjection(nn.Module):
@@ -26,7 +26,7 @@ class NoiseInjection(nn.Module):
         return hidden + self.weight * noise.to(hidden.dtype)
 
 
-class PortraitDecoder(ModelMixin, ConfigMixin):
+class PortraitDecoder(PackedModelMixin, ConfigMixin):
     """Args:
         latent_channels: of the autoencoder.
         channels, blocks: width and residual blocks at 16, 32, 64, 128 and 256 pixels.

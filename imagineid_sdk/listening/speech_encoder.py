@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional as F
 
 from imagineid_sdk.listening.mel import MEL_BANDS, log_mel
+from imagineid_sdk.quantization import PackedModelMixin
 
 SAMPLES_PER_FEATURE = 320
 """16 kHz samples between two features (50 Hz)."""
@@ -62,7 +62,7 @@ class SpeechFeatures:
     manner: torch.Tensor
 
 
-class SpeechEncoder(ModelMixin, ConfigMixin):
+class SpeechEncoder(PackedModelMixin, ConfigMixin):
     """Whisper's audio encoder: log-mel (batch, 80, 2 x frames) at 100 Hz -> features (batch, frames, 384) at 50 Hz."""
 
     @register_to_config

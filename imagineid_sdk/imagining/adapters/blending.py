@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from imagineid_sdk.imagining.adapters.painting import Cover, Painter
 from imagineid_sdk.imagining.adapters.spatial import ResidualHeads, Residuals
 from imagineid_sdk.imagining.autoencoder import ResidualBlock, start_at_zero
+from imagineid_sdk.quantization import PackedModelMixin
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class LatentBlend:
     mask: torch.Tensor
 
 
-class BlendingAdapter(ModelMixin, ConfigMixin):
+class BlendingAdapter(PackedModelMixin, ConfigMixin):
     """Blends the portrait into latents (``blend_latents``) and pixels (``cover``, ``mouth``, ``eyes``).
 
     Args:

@@ -14,6 +14,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from imagineid_sdk.quantization import PackedModelMixin
+
 
 class AttributeEmbedder(ModelMixin, ConfigMixin):
     """Embeds attributes: one token for each slot; part of the frozen base. The first token of a slot means "not given".
@@ -64,7 +66,7 @@ class Semantics:
     style: torch.Tensor
 
 
-class SemanticAdapter(ModelMixin, ConfigMixin):
+class SemanticAdapter(PackedModelMixin, ConfigMixin):
     """Identity code and numbers of a person ``(batch, inputs)`` -> ``Semantics``."""
 
     @register_to_config

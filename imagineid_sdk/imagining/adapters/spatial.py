@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from imagineid_sdk.imagining.autoencoder import ResidualBlock, start_at_zero
+from imagineid_sdk.quantization import PackedModelMixin
 
 Residuals = tuple[list[torch.Tensor], torch.Tensor]
 """What a frame adds to the denoiser: one tensor for each skip connection and one for the middle."""
@@ -37,7 +37,7 @@ class ResidualHeads(nn.Module):
         return skips, self.middle(levels[1])
 
 
-class SpatialAdapter(ModelMixin, ConfigMixin):
+class SpatialAdapter(PackedModelMixin, ConfigMixin):
     """Geometry maps and the blendshapes behind them -> residuals of the denoiser.
 
     The maps say where everything is; the blendshapes say what a 128x128 map can't resolve, such as lips that only just
