@@ -17,7 +17,7 @@ from typing_extensions import Self
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 SCALE = ":scale"
 """Ends the name of the scales of a packed weight."""
-BLOCK = 64
+BLOCK = 128
 """Entries of a row of a packed weight that share one scale."""
 
 
@@ -53,4 +53,4 @@ class PackedModelMixin(ModelMixin):
         model.load_state_dict(unpack(stored))
         model.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
         dtype = kwargs.get("torch_dtype")
-        return (model.to(dtype) if isinstance(dtype, torch.dtype) else model).eval()
+        return torch.nn.Module.to(model, dtype if isinstance(dtype, torch.dtype) else torch.float32).eval()

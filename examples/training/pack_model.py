@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from examples.training.blocks import pack_weights
 from imagineid_sdk.models import COMPONENTS

@@ -72,7 +72,7 @@ class Prepared:
 
     @cached_property
     def latents(self) -> np.ndarray:
-        """``(frames, 16, 16, 16)`` float16, unit variance."""
+        """``(frames, 2, 16, 16, 16)`` float16, unit variance: of the pictures and of their mirror images."""
         return np.load(self.folder / f"{self.person.path.stem}.latents.npy")
 
     @cached_property
@@ -141,8 +141,8 @@ def main() -> None:
     for person in tqdm(everyone):
         with torch.no_grad(), autocast():
             images, segmentation = to_images(planes([person.pictures[: options.frames]])[0])
-            images = images.contiguous(memory_format=torch.channels_last)
-            latents = torch.cat([model.encode(part) for part in images.split(12)]).cpu()
+            both = torch.stack([images, images.flip(-1)], 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            latents = torch.cat([model.encode(part) for part in both.split(12)]).unflatten(0, (-1, 2)).cpu()
         np.save(options.out / f"{person.path.stem}.weights.npy", cell_weights(segmentation).half().cpu().numpy())
         np.save(options.out / f"{person.path.stem}.latents.npy", latents.half().numpy())
 

@@ -19,7 +19,7 @@ from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
 from examples.training.prepare_people import prepared
-from examples.training.train_denoiser import noisy
+from examples.training.train_denoiser import LOG_EVERY, noisy
 from examples.training.training_set import Draw, TrainingSet
 from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, warp
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
@@ -58,8 +58,8 @@ def imagine(base: Base, adapters: dict, people: TrainingSet, draw: Draw, time: t
     person = adapters["semantic_adapter"](people.vectors[draw.people.to(DEVICE)])
     tokens = torch.cat([base.words(said), person.tokens * kept[:, None, None]], dim=1)
     maps, _ = people.geometry(draw)
-    spatial = adapters["spatial_adapter"](maps, draw.of(people.motion), person.style * kept[:, None])
-    latents = draw.of(people.latents)
+    spatial = adapters["spatial_adapter"](maps, people.motion(draw), person.style * kept[:, None])
+    latents = people.latents(draw)
     mixed = noisy(latents, torch.randn_like(latents), time)
     return denoise_once(base.denoiser, mixed, time, tokens, spatial)
 
@@ -68,7 +68,7 @@ def imagining_loss(base: Base, adapters: dict, people: TrainingSet, count: int) 
     """To imagine ``count`` frames at a random time."""
     draw, time = people.draw(count, RESTING), torch.randn(count, device=DEVICE).add(0.5).sigmoid()
     estimate = imagine(base, adapters, people, draw, time)
-    error = ((estimate.float() - draw.of(people.latents)).square() * draw.of(people.weights)).mean((1, 2, 3))
+    error = ((estimate.float() - people.latents(draw)).square() * people.weights(draw)).mean((1, 2, 3))
     # In the velocity's own weighting early times would rule; the clamp keeps them from it.
     return (error / time.clamp_min(0.3).square()).mean()
 
@@ -81,13 +81,13 @@ def carrying_loss(base: Base, adapters: dict, people: TrainingSet, count: int) -
     person = adapters["semantic_adapter"](people.vectors[draw.people.to(DEVICE)])
     tokens = torch.cat([base.words(people.say(draw.people)), person.tokens], dim=1)
     maps, flow = people.geometry(draw)
-    spatial = adapters["spatial_adapter"](maps, draw.of(people.motion), person.style)
-    portraits = people.latents[draw.people.to(DEVICE), 0]
+    spatial = adapters["spatial_adapter"](maps, people.motion(draw), person.style)
+    portraits = people.latents(people.portraits_of(draw))
     blend = adapters["blending_adapter"].blend_latents(warp(portraits, flow), maps)
-    latents = draw.of(people.latents)
+    latents = people.latents(draw)
     mixed = noisy(latents, torch.randn_like(latents), time)
     estimate = denoise_once(base.denoiser, mixed, time, tokens, spatial, blend)
-    error = (estimate.float() - latents).square() * draw.of(people.weights)
+    error = (estimate.float() - latents).square() * people.weights(draw)
     return {"video": error.mean(), "mask": blend.mask.detach().mean()}
 
 
@@ -129,17 +129,22 @@ def main() -> None:
     optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, adapters, optimizer, options.minutes)
     torch.manual_seed(options.seed + run.step)
+    held_out = TrainingSet(prepared(options.prepared, options.people, options.codes, held_out=True))
     third = options.batch // 3
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         with autocast():
             losses = {"imagining": imagining_loss(base, adapters, people, options.batch - third)}
             losses |= carrying_loss(base, adapters, people, third)
+            if (run.step + 1) % LOG_EVERY == 0 and held_out.persons:
+                with torch.no_grad():
+                    losses["held_out"] = imagining_loss(base, adapters, held_out, options.batch)
+                    losses["held_out_video"] = carrying_loss(base, adapters, held_out, options.batch)["video"]
         optimizer.zero_grad(set_to_none=True)
         (losses["imagining"] + losses["video"]).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        run.after_step({name: loss.detach() for name, loss in losses.items()})
+        run.after_step({name: loss.detach() for name, loss in losses.items()}, LOG_EVERY)
     run.save()
     assert all(torch.equal(a, b) for a, b in zip(before, base.fingerprint(), strict=True)), "the base was trained"
 

@@ -21,6 +21,7 @@ from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder
 
 RESTING = 0.2
 """Share of resting faces, which portraits show."""
+LOG_EVERY = 50  # steps
 DENOISER = {
     "sample_size": 16,
     "in_channels": 16,
@@ -43,6 +44,21 @@ def noisy(latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> tor
     """Straight line from latents (time 0) to noise (time 1); rectified flow, arXiv 2209.03003."""
     time = time[:, None, None, None]
     return (1 - time) * latents + time * noise
+
+
+def velocity_losses(
+    denoiser: UNet2DConditionModel, words: AttributeEmbedder, people: TrainingSet, count: int
+) -> dict[str, torch.Tensor]:
+    """Squared error of the velocity of ``count`` frames, as it is and weighted by what the latents show."""
+    draw = people.draw(count, RESTING)
+    latents = people.latents(draw)
+    tokens = words(people.say(draw.people))
+    noise, time = torch.randn_like(latents), torch.randn(count, device=DEVICE).add(0.7).sigmoid()
+    mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
+    with autocast():
+        velocity = denoiser(mixed, time * 1000, tokens).sample
+    error = (velocity.float() - (noise - latents)).square()
+    return {"velocity": error.mean(), "weighted": (error * people.weights(draw)).mean()}
 
 
 @torch.no_grad()
@@ -84,22 +100,18 @@ def main() -> None:
     run = Run(options.out, {"denoiser": denoiser, "attribute_embedder": words}, optimizer, options.minutes)
     torch.manual_seed(options.seed + run.step)
     people = TrainingSet(prepared(options.prepared, options.people, options.codes))
+    held_out = TrainingSet(prepared(options.prepared, options.people, options.codes, held_out=True))
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        draw = people.draw(options.batch, RESTING)
-        latents, weights = draw.of(people.latents), draw.of(people.weights)
-        tokens = words(people.say(draw.people))
-        noise, time = torch.randn_like(latents), torch.randn(len(latents), device=DEVICE).add(0.7).sigmoid()
-        mixed = noisy(latents, noise, time).contiguous(memory_format=torch.channels_last)
-        with autocast():
-            velocity = denoiser(mixed, time * 1000, tokens).sample
-        error = (velocity.float() - (noise - latents)).square()
-        loss = (error * weights).mean()
+        losses = velocity_losses(denoiser, words, people, options.batch)
+        if (run.step + 1) % LOG_EVERY == 0 and held_out.persons:
+            with torch.no_grad():
+                losses |= {"held_out": velocity_losses(denoiser, words, held_out, options.batch)["weighted"]}
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        losses["weighted"].backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        run.after_step({"velocity": error.detach().mean(), "weighted": loss.detach()})
+        run.after_step({name: loss.detach() for name, loss in losses.items()}, LOG_EVERY)
     run.save()
 
 

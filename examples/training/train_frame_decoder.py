@@ -61,9 +61,9 @@ def main() -> None:
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         draw = people.draw(options.batch)
-        latents = draw.of(people.latents)
+        latents = people.latents(draw)
         latents = latents + NOISE * torch.rand(len(latents), 1, 1, 1, device=DEVICE) * torch.randn_like(latents)
-        images, segmentation = to_images(draw.of(people.pictures))
+        images, segmentation = to_images(people.pictures(draw))
         images, segmentation = F.avg_pool2d(images, 2), segmentation[:, ::2, ::2]
         background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
         with autocast():

@@ -50,6 +50,8 @@ FRAMES = 2
 ADVERSARIAL_FROM = 0.2
 WINDOWS = {"mouth": (112, 112), "eyes": (192, 64)}
 """Width and height, in pixels of 512, of what is compared of the painted regions."""
+SIZE = 512
+"""Pixels of a portrait's side."""
 NO_BLEND = 0.15
 """Share of the batches whose latents are denoised without the portrait's."""
 
@@ -82,7 +84,8 @@ def random_frames(people: TrainingSet, persons: int) -> Draw:
     """``FRAMES`` different frames of each of some people, but for the portraits."""
     chosen = torch.randperm(len(people.persons))[:persons]
     frames = [1 + torch.randperm(people.frame_count - 1)[:FRAMES] for _ in chosen]
-    return Draw(chosen.repeat_interleave(FRAMES), torch.cat(frames))
+    mirrored = torch.rand(len(chosen)) < 0.5
+    return Draw(chosen.repeat_interleave(FRAMES), torch.cat(frames), mirrored.repeat_interleave(FRAMES))
 
 
 def make_frames(
@@ -90,23 +93,24 @@ def make_frames(
 ) -> tuple[Painted, torch.Tensor, torch.Tensor]:
     """What the networks say about the frames, the portraits warped to them at 256, and the denoised latents. Frames of
     one person stand together."""
-    chosen = draw.people[::FRAMES].to(DEVICE)
+    first = people.portraits_of(Draw(draw.people[::FRAMES], draw.frames[::FRAMES], draw.mirrored[::FRAMES]))
+    chosen = first.people.to(DEVICE)
     repeats = torch.arange(len(chosen), device=DEVICE).repeat_interleave(FRAMES)
-    portraits, _ = to_images(people.portraits[chosen])
+    portraits, _ = to_images(people.portraits(first))
     maps, flow = people.geometry(draw)
-    resting = people.latents[chosen, 0]
+    resting = people.latents(first)
     noise = torch.randn_like(resting)[repeats]
     semantics = adapters["semantic_adapter"](people.vectors[chosen])
     tokens = torch.cat([base.words(people.words[chosen]), semantics.tokens], dim=1)[repeats]
-    spatial = adapters["spatial_adapter"](maps, draw.of(people.motion), semantics.style[repeats])
+    spatial = adapters["spatial_adapter"](maps, people.motion(draw), semantics.style[repeats])
     blend = adapters["blending_adapter"].blend_latents(warp(resting[repeats], flow), maps)
     blend = None if random.random() < NO_BLEND else blend
     latents = denoise_once(base.denoiser, noise, torch.ones(len(repeats), device=DEVICE), tokens, spatial, blend)
     picture, trunk = decode_frames(base.autoencoder, latents)
     full = warp(portraits[repeats], flow)
     coarse = F.avg_pool2d(portraits, CELL)[repeats]
-    centers = draw.of(people.centers)
-    painted = paint(adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look_at(full))
+    centers, look = people.centers(draw), look_at(full)
+    painted = paint(adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look)
     return painted, F.avg_pool2d(full, 2), latents
 
 
@@ -117,19 +121,23 @@ def matched_crops(
     those frames that have a crop."""
     made, wanted = [], []
     width, height = window
-    for k, (person, frame) in enumerate(zip(draw.people.tolist(), draw.frames.tolist(), strict=True)):
+    rows = zip(draw.people.tolist(), draw.frames.tolist(), draw.mirrored.tolist(), strict=True)
+    for k, (person, frame, mirrored) in enumerate(rows):
         if frame not in crops.frames[person]:
             continue
         at = crops.frames[person].index(frame)
         left, top = crops.corners[person][at]
+        render = crops.pixels[person, at]
+        if mirrored:
+            left, render = SIZE - left - render.shape[-1], render.flip(-1)
         x, y = (region.corners[k] * CELL).tolist()
-        lefts = max(x, left), min(x + region.pixels.shape[-1], left + crops.pixels.shape[-1]) - width
-        tops = max(y, top), min(y + region.pixels.shape[-2], top + crops.pixels.shape[-2]) - height
+        lefts = max(x, left), min(x + region.pixels.shape[-1], left + render.shape[-1]) - width
+        tops = max(y, top), min(y + region.pixels.shape[-2], top + render.shape[-2]) - height
         if lefts[1] < lefts[0] or tops[1] < tops[0]:
             continue
         x0, y0 = random.randint(*lefts), random.randint(*tops)
         made.append(region.pixels[k, :, y0 - y : y0 - y + height, x0 - x : x0 - x + width])
-        wanted.append(crops.pixels[person, at, :, y0 - top : y0 - top + height, x0 - left : x0 - left + width])
+        wanted.append(render[:, y0 - top : y0 - top + height, x0 - left : x0 - left + width])
     if not made:
         return region.pixels[:0], crops.pixels[:0, 0]
     return torch.stack(made), torch.stack(wanted)
@@ -187,12 +195,12 @@ def main() -> None:
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         draw = random_frames(people, options.persons)
-        images, segmentation = to_images(draw.of(people.pictures))
+        images, segmentation = to_images(people.pictures(draw))
         with autocast():
             painted, warped, latents = make_frames(base, adapters, people, draw)
             losses, total, seen = compare(assemble(painted, warped), images, segmentation, "whole_discriminator")
             losses["own"] = (painted.picture.float() - F.avg_pool2d(images, 2)).abs().mean()
-            losses["latents"] = (latents.float() - draw.of(people.latents)).square().mean()
+            losses["latents"] = (latents.float() - people.latents(draw)).square().mean()
             losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
             total = total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
