@@ -1,9 +1,12 @@
 """How fast and how large: start, first frame, seconds of work for a second of video by stage, peak memory.
 
-    python benchmarks/speed.py [--seconds 5 20 60] [--threads 1 2] [--steps 1 2 4] [--precision bf16 fp32] [--cold]
+    python benchmarks/speed.py [--seconds 5 20 60] [--size 512 256] [--threads 1 2] [--steps 1 2 4]
+                               [--precision bf16 fp32] [--cold]
     python benchmarks/speed.py --seconds 600            # and --hour for 3600: written to mp4 on the way
 
-Prints one markdown table for each part. Every row runs in a process of its own, so that start and peak memory are its
+Prints which kind of processor this is, what the networks of a frame multiply, and one markdown table for each part.
+"fp32" on a processor with bfloat16 in hardware is the path of those without it, on faster cores than most of them have.
+Every row runs in a process of its own, so that start and peak memory are its
 own. From a length of two minutes on, frames are not collected but written to an mp4 as they are made.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -56,7 +60,7 @@ def peak_mb() -> float:
 # --- one row, in this process -----------------------------------------------------------------------------------------
 
 
-def measure(seconds: float, threads: int, steps: int, precision: str, keep: str | None) -> dict[str, float]:
+def measure(seconds: float, size: int, threads: int, steps: int, precision: str, keep: str | None) -> dict[str, float]:
     """Start, first frames, and the stages over a clip of this length."""
     row: dict[str, float] = {}
     row["torch"], torch = seconds_of(lambda: __import__("torch"))
@@ -69,42 +73,41 @@ def measure(seconds: float, threads: int, steps: int, precision: str, keep: str 
         from imagineid_sdk.imagining import networks
 
         networks.bfloat16_pays = lambda device: False
-    person = first_frames(pipe, row)
+    options = {"size": size, "num_inference_steps": steps}
+    person = first_frames(pipe, row, size)
     if seconds > COLLECTED:
-        row.update(passed_through(pipe, person, seconds, steps, keep))
+        row.update(passed_through(pipe, person, seconds, options, keep))
     else:
-        row.update(by_stage(pipe, person, seconds, steps))
+        row.update(by_stage(pipe, person, seconds, options))
     row["memory"] = peak_mb()
     return row
 
 
-def first_frames(pipe: Any, row: dict[str, float]) -> Any:
+def first_frames(pipe: Any, row: dict[str, float], size: int) -> Any:
     """Time from 0.4 s of sound to a frame: of a new person and of one that is known; the latter once more, warm."""
     from imagineid_sdk.audio import load_audio
 
     sound = load_audio(EXAMPLE).samples[RATE : RATE + round(0.4 * RATE)]
-    with pipe.stream(seed=7, settle=0.3) as stream:
+    with pipe.stream(seed=7, settle=0.3, size=size) as stream:
         row["first frame, new person"], _ = seconds_of(lambda: next(stream.feed(sound)))
         person = stream.identity
     for name in ("first frame, known person", "first frame, warm"):
-        row[name], _ = seconds_of(lambda: next(pipe.stream(identity=person).feed(sound)))
+        row[name], _ = seconds_of(lambda: next(pipe.stream(identity=person, size=size).feed(sound)))
     return person
 
 
-def by_stage(pipe: Any, person: Any, seconds: float, steps: int) -> dict[str, float]:
-
+def by_stage(pipe: Any, person: Any, seconds: float, options: dict[str, int]) -> dict[str, float]:
     sound = speech(seconds)
     heard, _ = seconds_of(lambda: pipe.listen(sound))
-    whole, out = seconds_of(lambda: pipe(sound, identity=person, fps=FPS, num_inference_steps=steps))
-    performance = pipe.renderer(person, num_inference_steps=steps)
+    whole, out = seconds_of(lambda: pipe(sound, identity=person, fps=FPS, **options))
+    performance = pipe.renderer(person, **options)
     drawn, _ = seconds_of(lambda: [None for _ in performance.draw(out.motion)])
     made, _ = seconds_of(lambda: [None for _ in performance.frames(out.motion)])
     with tempfile.TemporaryDirectory() as folder:
         written, _ = seconds_of(lambda: out.save(Path(folder) / "talk.mp4"))
-        passed, _ = seconds_of(
-            lambda: pipe.write_mp4(sound, Path(folder) / "b.mp4", identity=person, num_inference_steps=steps)
-        )
-    streamed, _ = seconds_of(lambda: fed_by_the_second(pipe.stream(identity=person, fps=FPS), sound))
+        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, Path(folder) / "b.mp4", identity=person, **options))
+    following = pipe.stream(identity=person, fps=FPS, size=options["size"])
+    streamed, _ = seconds_of(lambda: fed_by_the_second(following, sound))
     figures = {
         "listen": heard, "geometry": drawn, "imagine": made - drawn, "encode": written,
         "call and save": whole + written, "stream": streamed, "all": passed,
@@ -121,15 +124,16 @@ def fed_by_the_second(stream: Any, sound: np.ndarray) -> None:
             pass
 
 
-def passed_through(pipe: Any, person: Any, seconds: float, steps: int, keep: str | None) -> dict[str, float]:
+def passed_through(
+    pipe: Any, person: Any, seconds: float, options: dict[str, int], keep: str | None
+) -> dict[str, float]:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.audio.mixing import Levels
 
     with tempfile.TemporaryDirectory() as folder:
         sound = AudioStream(RATE, 1, speech_blocks(seconds), Levels(1))
-        options = {"identity": person, "num_inference_steps": steps}
         path = Path(keep or folder) / f"{seconds:g}.mp4"
-        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, path, **options))
+        passed, _ = seconds_of(lambda: pipe.write_mp4(sound, path, identity=person, **options))
     return {"all": passed / seconds}
 
 
@@ -158,6 +162,7 @@ def cold_start() -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 20, 60])
+    parser.add_argument("--size", type=int, nargs="+", default=[512, 256], choices=[512, 256])
     parser.add_argument("--threads", type=int, nargs="+", default=[2])
     parser.add_argument("--steps", type=int, nargs="+", default=[1])
     parser.add_argument("--precision", nargs="+", default=["bf16"], choices=["bf16", "fp32"])
@@ -170,15 +175,24 @@ def main() -> None:
         print(json.dumps(measure(**json.loads(options.one))))
         return
     wanted = [
-        {"seconds": seconds, "threads": threads, "steps": steps, "precision": precision, "keep": options.keep}
+        {
+            "seconds": seconds,
+            "size": size,
+            "threads": threads,
+            "steps": steps,
+            "precision": precision,
+            "keep": options.keep,
+        }
+        for size in options.size
         for precision in options.precision
         for threads in options.threads
         for steps in options.steps
         for seconds in [*options.seconds, *([3600.0] if options.hour else [])]
     ]
     rows = [{**setting, **in_own_process(setting)} for setting in wanted]
-    print(f"256x256, {FPS} frames per second\n")
-    print_start(rows[0], cold_start() if options.cold else {})
+    print(f"{processor()}. {FPS} frames per second.\n")
+    print_work()
+    print_start(rows, cold_start() if options.cold else {})
     print_stages(rows)
 
 
@@ -187,22 +201,59 @@ def in_own_process(setting: dict[str, Any]) -> dict[str, float]:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def print_start(row: dict[str, float], cold: dict[str, float]) -> None:
-    print("| start | s |\n|---|---|")
+def processor() -> str:
+    """What decides the speed here."""
+    import torch
+
+    kinds = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX-512 with bfloat16": torch.cpu._is_avx512_bf16_supported()}
+    kinds |= {"AVX-512": torch.cpu._is_avx512_supported(), "AVX2": torch.cpu._is_avx2_supported()}
+    best = next((name for name, there in kinds.items() if there), "neither AVX2 nor AVX-512")
+    return f"{os.cpu_count()} processors of a kind with {best}"
+
+
+def print_work() -> None:
+    """Multiplications and additions of the networks, by torch's own counter."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.imagining import networks
+
+    networks.bfloat16_pays = lambda device: False
+    pipe = ImagineIDPipeline.from_pretrained()
+    sound = speech(1)
+    print("| networks of | GFLOP |\n|---|---|")
+    with FlopCounterMode(display=False) as counted:
+        person = pipe.imagine(sound, num_faces=1, seed=7)[0].identity
+    print(f"| a new person's portrait | {counted.get_total_flops() / 1e9:.0f} |")
+    for size in (512, 256):
+        performance = pipe.renderer(person, size=size)
+        motion = pipe(sound, identity=person, size=256).motion.part(0, 6)
+        with FlopCounterMode(display=False) as counted:
+            frames = sum(len(batch) for batch in performance._in_order(motion))
+        print(f"| a frame at {size}x{size} | {counted.get_total_flops() / frames / 1e9:.2f} |")
+    print()
+
+
+def print_start(rows: list[dict[str, Any]], cold: dict[str, float]) -> None:
+    """Of the first row of each size and precision."""
+    first = {(row["size"], row["precision"]): row for row in reversed(rows)}
+    settings = sorted(first, reverse=True)
+    print(f"| start, s | {' | '.join(f'{size}, {precision}' for size, precision in settings)} |")
+    print("|---" * (len(settings) + 1) + "|")
     names = ["torch", "package", "pipeline", "load", "first frame, new person", "first frame, known person"]
     for name in [*names, "first frame, warm"]:
-        print(f"| {name} | {row[name]:.2f} |")
+        print(f"| {name} | {' | '.join(f'{first[setting][name]:.2f}' for setting in settings)} |")
     for name, seconds in cold.items():
         print(f"| process: {name} | {seconds:.2f} |")
 
 
 def print_stages(rows: list[dict[str, Any]]) -> None:
     columns = ["listen", "geometry", "imagine", "encode", "call and save", "stream", "all"]
-    print(f"\n| audio, s | threads | steps | precision | {' | '.join(columns)} | peak MB |")
-    print("|---" * (len(columns) + 5) + "|")
+    print(f"\n| audio, s | size | threads | steps | precision | {' | '.join(columns)} | peak MB |")
+    print("|---" * (len(columns) + 6) + "|")
     for row in rows:
         shares = " | ".join(f"{row[name]:.3f}" if name in row else "" for name in columns)
-        setting = f"{row['seconds']:g} | {row['threads']} | {row['steps']} | {row['precision']}"
+        setting = f"{row['seconds']:g} | {row['size']} | {row['threads']} | {row['steps']} | {row['precision']}"
         print(f"| {setting} | {shares} | {row['memory']:.0f} |")
     print("\nListen to all: seconds of work for a second of video; stream is fed by the second; all is sound to "
           "finished mp4, encoded on the way.")  # fmt: skip

@@ -24,12 +24,12 @@ def small():
     )  # fmt: skip
     return {
         "autoencoder": HeadAutoencoder(
-            encoder_channels=(8, 8, 8, 8), encoder_blocks=(1, 1, 1, 1), decoder_channels=(16, 12, 8, 8),
-            decoder_blocks=(1, 1, 1, 1),
+            encoder_channels=(8, 8, 8, 8), encoder_blocks=(1, 1, 1, 1), decoder_channels=(16, 12, 8),
+            decoder_blocks=(1, 1, 1),
         ),
         "denoiser": denoiser,
         "words": AttributeEmbedder([("hair", ["long", "short"]), ("age", ["young", "old"])], width=8),
         "semantic": SemanticAdapter(inputs=5, width=8, pseudo_words=3, hidden=16, style_width=16),
         "spatial": SpatialAdapter(width=16, skip_channels=SKIPS),
-        "blending": BlendingAdapter(decoder_channels=(12, 8, 8), width=16, skip_channels=SKIPS),
+        "blending": BlendingAdapter(trunk_channels=8, width=16, painter_width=8, skip_channels=SKIPS),
     }  # fmt: skip

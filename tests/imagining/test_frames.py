@@ -7,13 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.mesh.geometry_maps import GeometryRenderer
-from imagineid_sdk.imagining.adapters.blending import decode_reference
+from imagineid_sdk.imagining.adapters.blending import warp
+from imagineid_sdk.imagining.adapters.painting import CELL
 from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.initial_noise import scene_noise
+from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.pixels import to_pixels
+from imagineid_sdk.imagining.portrait import decode_portrait
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -42,17 +47,22 @@ def from_scratch(pipe, identity, motion):
     blendshapes, pose = torch.from_numpy(motion.blendshapes), torch.from_numpy(motion.head_pose)
     still = maps.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
     drawn, frames = maps.draw(pipe.head(code, blendshapes, pose), still), len(blendshapes)
-    reference = decode_reference(pipe.autoencoder, torch.from_numpy(identity.reference).float()[None])
+    resting = torch.from_numpy(identity.reference).float()[None]
+    portrait = decode_portrait(pipe.networks, identity, resting)
     person = pipe.semantic_adapter(describe_person(identity)[None])
     words = pipe.attribute_embedder(pipe.attribute_embedder.encode(identity.attribute_weights())[None])
     tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
     noise = scene_noise(identity, (1, 16, 16, 16))
     spatial = pipe.spatial_adapter(drawn.maps, motion_vector(blendshapes, pose), person.style)
-    blend = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow)
+    blend = pipe.blending_adapter.blend_latents(warp(resting, drawn.flow), drawn.maps)
     noise = noise.expand(frames, -1, -1, -1)
     latents = denoise_once(pipe.denoiser, noise, torch.ones(frames), tokens, spatial, blend)
-    lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
-    return latents, pipe.autoencoder.decode(latents, lay)
+    picture, trunk = decode_frames(pipe.autoencoder, latents)
+    full, coarse = warp(portrait, drawn.flow), F.avg_pool2d(portrait, CELL)
+    painted = paint(
+        pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full)
+    )
+    return to_pixels(assemble(painted, full))
 
 
 def test_hair_is_worn_as_asked(pipeline, person):
@@ -65,8 +75,8 @@ def test_hair_is_worn_as_asked(pipeline, person):
 
 
 def test_quick_frames_are_those_from_scratch(pipeline, renderer, motion):
-    _, pictures = from_scratch(pipeline, renderer.identity, motion)
-    expected = Backdrop.of_place("studio").lay_behind(pictures)
+    pictures = from_scratch(pipeline, renderer.identity, motion)
+    expected = Backdrop.fitting(renderer.identity.light, renderer.identity.seed).lay_behind(pictures)
     made = np.concatenate(list(renderer.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
     assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255
@@ -82,7 +92,7 @@ def test_batches_of_any_size_give_the_same_frames(renderer, motion):
 def test_a_portrait_is_the_person_at_rest(renderer):
     still = FaceMotion(25.0, np.zeros((1, 52), np.float32), np.zeros((1, 3), np.float32))
     frame = next(renderer.frames(still))[0]
-    assert renderer.portrait().shape == frame.shape == (256, 256, 3)
+    assert renderer.portrait().shape == frame.shape == (512, 512, 3)
     assert np.abs(renderer.portrait().astype(int) - frame).mean() < 8
 
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.imagining.adapters.blending import decode_reference, warp
+from imagineid_sdk.imagining.adapters.blending import warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
+from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
 from imagineid_sdk.video.backdrop import Backdrop
 
 
 def test_pictures_go_to_latents_sixteen_times_smaller_and_back(small):
     latents = small["autoencoder"].encode(torch.zeros(2, 4, 256, 256))
     assert latents.shape == (2, 16, 16, 16)
-    assert small["autoencoder"].decode(latents).shape == (2, 4, 256, 256)
+    assert small["autoencoder"].decode(latents).shape == (2, 4, 128, 128)  # a decoder of one level less
 
 
 def test_adapters_begin_as_if_they_were_not_there(small):
@@ -38,14 +39,16 @@ def test_training_the_adapters_leaves_the_base_bit_identical(small):
     adapters_before = [p.clone() for adapter in adapters for p in adapter.parameters()]
     latents, maps, flow = torch.randn(2, 16, 16, 16), torch.rand(2, 14, 128, 128), torch.zeros(2, 2, 128, 128)
     for _ in range(3):
-        with torch.no_grad():
-            reference = decode_reference(small["autoencoder"], latents[:1])
         person = small["semantic"](torch.rand(2, 5))
         tokens = torch.cat([small["words"](small["words"].encode({}).expand(2, -1, -1)), person.tokens], dim=1)
-        blend = small["blending"].latent_blend(reference, maps, flow)
+        blend = small["blending"].blend_latents(warp(latents[:1], flow), maps)
         spatial = small["spatial"](maps, torch.rand(2, 55), person.style)
         made = denoise_once(small["denoiser"], torch.randn_like(latents), torch.ones(2), tokens, spatial, blend)
-        picture = small["autoencoder"].decode(made, small["blending"].decoder_blend(reference, maps, flow))
+        picture, trunk = decode_frames(small["autoencoder"], made)
+        full = torch.rand(2, 4, 512, 512)
+        coarse, centers = torch.rand(2, 4, 128, 128), torch.full((2, 2, 2), 0.5)
+        painted = paint(small["blending"], picture, trunk, coarse, maps, flow, centers, look_at(full))
+        picture = assemble(painted, full)
         optimizer.zero_grad()
         ((made - latents).square().mean() + picture.square().mean()).backward()
         optimizer.step()
@@ -91,12 +94,12 @@ def test_between_words_lies_what_is_between_them(small):
 
 
 def test_backgrounds_are_exact_and_transparent_is_transparent():
-    nothing = torch.cat([torch.zeros(1, 3, 256, 256), -torch.ones(1, 1, 256, 256)], dim=1)
+    nothing = np.zeros((1, 256, 256, 4), np.uint8)
     assert (Backdrop.from_option("#204060").lay_behind(nothing) == [0x20, 0x40, 0x60]).all()
     assert (Backdrop.from_option((1, 2, 3)).lay_behind(nothing) == [1, 2, 3]).all()
     assert Backdrop.from_option("transparent").lay_behind(nothing).shape == (1, 256, 256, 4)
     assert (Backdrop.from_option("transparent").lay_behind(nothing)[..., 3] == 0).all()
     picture = np.full((300, 400, 3), 77, np.uint8)
     assert (Backdrop.from_option(picture).lay_behind(nothing) == 77).all()
-    with pytest.raises(OptionError, match="neither a picture that exists nor a known colour"):
+    with pytest.raises(OptionError, match="neither a picture that exists nor a known place or colour"):
         Backdrop.from_option("mauvish")
