@@ -11,15 +11,15 @@ import torch
 
 from benchmarks.judges import skin_flicker
 from benchmarks.measures import Video, between, correlation, embeddings
-from benchmarks.renders import BACKGROUND
+from benchmarks.renders import BACKGROUND, SIZE
 from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Columns, Row, rows_of
 from benchmarks.videos import BLINKING, Bench, sharpness_of
 from imagineid_sdk.face.animation.expression import lip_gap
-from imagineid_sdk.imagining.adapters.blending import decode_reference
+from imagineid_sdk.imagining.adapters.blending import warp
+from imagineid_sdk.imagining.pixels import to_images, to_pixels
 from imagineid_sdk.imagining.tiny import ADAPTERS
-from imagineid_sdk.precision import bfloat16_pays
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -35,24 +35,24 @@ class Variant:
 
 def ablate(bench: Bench, speech: Speech) -> list[Row]:
     """A row for each variant; with a sheet."""
-    grey = (BACKGROUND,) * 3
-    whole = bench.pipe(speech.clip, seed=bench.seed, background=grey)
+    look: dict[str, Any] = {"background": (BACKGROUND,) * 3, "size": SIZE}
+    whole = bench.pipe(speech.clip, seed=bench.seed, **look)
     settings: list[tuple[str, tuple[str, ...]]] = [("all on", ADAPTERS)]
     settings += [(f"without {name}", tuple(other for other in ADAPTERS if other != name)) for name in ADAPTERS]
     settings.append(("none", ()))
     # The reference face stays, so that only what an adapter does to the frames is seen ...
     results = [
-        (label, bench.pipe(speech.clip, identity=whole.identity, adapters=adapters, background=grey))
+        (label, bench.pipe(speech.clip, identity=whole.identity, adapters=adapters, **look))
         for label, adapters in settings
     ]
     # ... but for these: what it does to the reference itself, and what is left when nothing is denoised.
     for name in ("semantic", "spatial"):
         adapters = tuple(other for other in ADAPTERS if other != name)
         face_made_without = bench.pipe.imagine(speech.clip, num_faces=1, seed=bench.seed, adapters=adapters)[0].identity
-        out = bench.pipe(speech.clip, identity=face_made_without, background=grey)
+        out = bench.pipe(speech.clip, identity=face_made_without, **look)
         results.append((f"reference made without {name}", out))
     frames = np.concatenate(list(_only_warped(bench.pipe, whole.identity, whole.motion)))
-    results.append(("no diffusion: reference warped", replace_frames(whole, frames)))
+    results.append(("no diffusion: portrait warped", replace_frames(whole, frames)))
     variants = _judge(bench, results, whole)
     if bench.sheets:
         lines = [frames_of(variant.video.frames) for variant in variants]
@@ -93,15 +93,11 @@ COLUMNS: Columns = (
 
 @torch.no_grad()
 def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
-    """Frames whose latents are the reference's, moved by the mesh: what the diffusion adds is missing."""
+    """The portrait's pixels moved by the mesh, and nothing else: what the diffusion adds to a frame is missing."""
     backdrop = Backdrop.from_option((BACKGROUND,) * 3)
-    latents = torch.from_numpy(person.reference).float()[None]
-    half = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16_pays(latents.device))
-    with half:
-        reference = decode_reference(pipe.autoencoder, latents)
-    for drawn, _ in pipe.renderer(person).draw(motion):
-        with half:
-            warped = pipe.blending_adapter.latent_blend(reference, drawn.maps, drawn.flow).latents
-            lay = pipe.blending_adapter.decoder_blend(reference, drawn.maps, drawn.flow)
-            pictures = pipe.autoencoder.decode(warped, lay)
-        yield backdrop.lay_behind(pictures.float())
+    performance = pipe.renderer(person, background="transparent", size=SIZE, watermark=False)
+    straight = performance.portrait()[None].astype(np.float32)
+    straight[..., :3] *= straight[..., 3:] / 255
+    portrait = to_images(straight)
+    for drawn, _ in performance.draw(motion):
+        yield backdrop.lay_behind(to_pixels(warp(portrait, drawn.flow)))

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.judges import FER_WORD, EmotionJudge
 from benchmarks.leakage import difference
 from benchmarks.measures import Video, between, correlation, embeddings, expression_seen
+from benchmarks.renders import SIZE
 from benchmarks.sheets import frames_of, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, write
@@ -61,7 +62,12 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
     swaps = []
     for label, who, what, how, more in recipes:
         out = bench.pipe(
-            content=what.first(length).clip, identity_from=who.clip, emotion_from=how.clip, seed=bench.seed, **more
+            content=what.first(length).clip,
+            identity_from=who.clip,
+            emotion_from=how.clip,
+            seed=bench.seed,
+            size=SIZE,
+            **more,
         )
         video = bench.film(label, out)
         swaps.append(Swap(label, video, embeddings(bench.judges, video), moods_seen(bench, video)))
@@ -117,7 +123,7 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
     """Some people say one thing in every emotion; with a sheet of the first: a row for each emotion, two frames of each
     intensity."""
     calm = [
-        bench.pipe(speech.clip, seed=bench.seed + k, emotion="neutral", emotion_intensity=1.0, blink=0)
+        bench.pipe(speech.clip, seed=bench.seed + k, emotion="neutral", emotion_intensity=1.0, blink=0, size=SIZE)
         for k in range(MOODY_PEOPLE)
     ]
     base = [bench.film("neutral", one) for one in calm]
@@ -131,7 +137,9 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
         for intensity in intensities:
             wish = {"emotion": emotion, "emotion_intensity": intensity, "blink": 0}
             videos = [
-                bench.film(emotion, bench.pipe(speech.clip, identity=one.identity, seed=bench.seed + k, **wish))
+                bench.film(
+                    emotion, bench.pipe(speech.clip, identity=one.identity, seed=bench.seed + k, size=SIZE, **wish)
+                )
                 for k, one in enumerate(calm)
             ]
             rows.append(_emotion_row(bench, videos, emotion, intensity, moods, usual))

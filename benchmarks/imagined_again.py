@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measures import Judges, detail
-from benchmarks.renders import BACKGROUND, open_render
+from benchmarks.renders import BACKGROUND, SIZE, open_render
 from benchmarks.sheets import save_sheet
 from benchmarks.tables import Row, mean_and, measure_row, write
 
@@ -63,6 +63,6 @@ def _imagine(pipe: Any, identity: Any, actions: np.ndarray, pose: np.ndarray) ->
     """Frames (T, 256, 256, 3) of one person in the given moments."""
     from imagineid_sdk.face.animation.motion import FaceMotion
 
-    performance = pipe.renderer(identity, background=(BACKGROUND, BACKGROUND, BACKGROUND))
+    performance = pipe.renderer(identity, background=(BACKGROUND, BACKGROUND, BACKGROUND), size=SIZE)
     motion = FaceMotion(25.0, actions.astype(np.float32), pose.astype(np.float32))
     return np.concatenate(list(performance.frames(motion)))

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.features import frechet
 from benchmarks.judges import Face
 from benchmarks.measures import between, correlation, rank_correlation
-from benchmarks.renders import BACKGROUND
+from benchmarks.renders import BACKGROUND, SIZE
 from benchmarks.sheets import in_rows, save_sheet
 from benchmarks.speech import Speech
 from benchmarks.tables import Row, mean_and, measure_row
@@ -51,7 +51,7 @@ class Voice:
 def portraits(bench: Bench, speech: Speech, count: int, seed: int, **wishes: Any) -> list[Portrait]:
     """People imagined for a voice, with the seeds from ``seed`` on."""
     result = []
-    for one in bench.pipe.imagine(speech.clip, num_faces=count, seed=seed, background=GREY, **wishes):
+    for one in bench.pipe.imagine(speech.clip, num_faces=count, seed=seed, background=GREY, size=SIZE, **wishes):
         face = bench.judges.mesh.find(one.image)
         vector = np.zeros((0, 128)) if face is None else bench.judges.embedder.embed(one.image, face)[None]
         result.append(Portrait(one.image, face, vector, one.identity))

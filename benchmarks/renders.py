@@ -31,6 +31,7 @@ from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.persona.phenotype import age_in_years
 from imagineid_sdk.listening.profile import EMOTIONS
 
+SIZE = 256  # pixels of a render's side; videos that are judged beside them have the same
 BACKGROUND = 150  # grey level behind renders, and behind faces that are compared with them
 AGE_BANDS = (30, 55)  # years
 GROWN, LIKE_ANCESTRY = 0.6, 0.3

@@ -31,7 +31,7 @@ from benchmarks.measures import (
     turning_spectrum,
     within,
 )
-from benchmarks.renders import Calibration
+from benchmarks.renders import SIZE, Calibration
 from benchmarks.speech import RATE, Speech
 from benchmarks.tables import Columns, Row, mean_over, write
 from imagineid_sdk.face.animation.expression import lip_gap
@@ -98,7 +98,7 @@ class Generated:
 def generate(bench: Bench, speech: Speech, seed: int) -> Generated:
     """Runs the pipeline on a clip and a second of silence."""
     spoken = speech.then_silence(SILENCE)
-    out = bench.pipe(spoken.clip, seed=seed, num_inference_steps=bench.steps)
+    out = bench.pipe(spoken.clip, seed=seed, num_inference_steps=bench.steps, size=SIZE)
     video = bench.film(speech.name, out)
     return Generated(
         speech=spoken,

@@ -1,4 +1,4 @@
-"""Golden frames: a few frames of the shipped weights, 16 times smaller, that other weights would miss.
+"""Golden frames: a few frames of the shipped weights, 32 times smaller, that other weights would miss.
 
 Write them anew after the weights have changed, and look at the video before: ``python -m tests.golden``.
 """
@@ -19,8 +19,8 @@ CLOSE = 0.8
 
 
 def shrink(frames: np.ndarray) -> np.ndarray:
-    """uint8 (frames, 256, 256, 3) -> means of blocks of 16x16 pixels, float32 (frames, 16, 16, 3)."""
-    return frames.reshape(len(frames), 16, 16, 16, 16, 3).mean(axis=(2, 4), dtype=np.float32)
+    """uint8 (frames, 512, 512, 3) -> means of blocks of 32x32 pixels, float32 (frames, 16, 16, 3)."""
+    return frames.reshape(len(frames), 16, 32, 16, 32, 3).mean(axis=(2, 4), dtype=np.float32)
 
 
 def golden() -> np.ndarray:

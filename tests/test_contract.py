@@ -14,7 +14,7 @@ def scale(request, tmp_path_factory, shipped_weights):
     from imagineid_sdk import ImagineIDPipeline
 
     if request.param == "tiny":
-        pipeline, size = ImagineIDPipeline.from_pretrained(), 256
+        pipeline, size = ImagineIDPipeline.from_pretrained(), 512
     else:
         pytest.importorskip("transformers", reason="full scale needs the extra sd15")
         pipeline, size = load_twins(tmp_path_factory.mktemp("sd15")), 64

@@ -107,7 +107,7 @@ def test_diffusers_own_loader_gives_this_class(folder, sound, plain):
 def test_a_saved_model_names_one_module_of_ours(folder, shipped_weights):
     for index in (folder, shipped_weights):
         text = (index / "model_index.json").read_text()
-        assert text.count('"imagineid_sdk') == text.count('"imagineid_sdk.models"') == 11
+        assert text.count('"imagineid_sdk') == text.count('"imagineid_sdk.models"') == 12
 
 
 def test_options_of_loading(folder, monkeypatch):

@@ -52,7 +52,7 @@ def test_the_frames_are_those_of_these_weights(talk):
 
 def test_there_is_a_frame_for_every_moment_of_the_sound(talk):
     assert talk.frames.dtype == np.uint8
-    assert talk.frames.shape == (round(talk.audio.duration * 5), 256, 256, 3)
+    assert talk.frames.shape == (round(talk.audio.duration * 5), 512, 512, 3)
     assert len(talk.motion) == len(talk.frames) and talk.fps == 5
 
 
@@ -70,7 +70,7 @@ def test_the_face_moves_and_stays_the_same_person(talk):
 
 def test_the_matte_holds_still_where_nobody_is(pipeline, sound, person):
     clear = pipeline(sound, identity=person, background="transparent", **QUICK).frames
-    corner, middle = clear[:, :24, :24, 3], clear[:, 110:150, 110:150, 3]
+    corner, middle = clear[:, :48, :48, 3], clear[:, 220:300, 220:300, 3]
     assert corner.max() == 0 and middle.min() == 255
 
 
@@ -78,7 +78,7 @@ def test_a_picture_behind_the_person_is_seen_beside_the_person(pipeline, sound, 
     picture = np.zeros((300, 400, 3), np.uint8)
     picture[:, :200] = 255
     frames = pipeline(sound, identity=person, background=picture, watermark=False, **QUICK).frames
-    assert (frames[:, :20, :20] == 255).all() and (frames[:, :20, -20:] == 0).all()
+    assert (frames[:, :40, :40] == 255).all() and (frames[:, :40, -40:] == 0).all()
 
 
 def test_each_adapter_can_be_switched_off_and_is_missed(pipeline, sound, person):
@@ -86,7 +86,7 @@ def test_each_adapter_can_be_switched_off_and_is_missed(pipeline, sound, person)
     for missing, least in (("semantic", 0.5), ("spatial", 1.0), ("blending", 1.0)):
         rest = tuple(name for name in ("semantic", "spatial", "blending") if name != missing)
         without = pipeline(sound, identity=person, fps=5, adapters=rest).frames
-        assert apart(without[:, 60:200, 80:176], with_all[:, 60:200, 80:176]) > least, missing
+        assert apart(without[:, 120:400, 160:352], with_all[:, 120:400, 160:352]) > least, missing
 
 
 def test_output_types(pipeline, sound, person):
@@ -94,7 +94,7 @@ def test_output_types(pipeline, sound, person):
     plain = pipeline(sound, **options).frames
     assert np.abs(pipeline(sound, output_type="np", **options).frames * 255 - plain).max() < 0.5
     tensor = pipeline(sound, output_type="pt", **options).frames
-    assert tensor.shape == (2, 3, 256, 256) and np.abs(tensor.movedim(1, -1).numpy() * 255 - plain).max() < 0.5
+    assert tensor.shape == (2, 3, 512, 512) and np.abs(tensor.movedim(1, -1).numpy() * 255 - plain).max() < 0.5
     assert pipeline(sound, output_type="latent", **options).frames.shape == (2, 16, 16, 16)
     pictures = pipeline(sound, output_type="pil", **options).frames
     assert np.array_equal(np.stack([np.asarray(picture) for picture in pictures]), plain)

@@ -87,7 +87,7 @@ def test_pieces_may_be_bytes_integers_stereo_and_of_another_rate(pipeline, whole
     for name, piece in pieces.items():
         with pipeline.stream(identity=whole.identity, fps=5, sampling_rate=8000) as stream:
             made[name] = np.stack([*stream.feed(piece), *stream.finish()])
-    assert all(frames.shape == (3, 256, 256, 3) for frames in made.values())
+    assert all(frames.shape == (3, 512, 512, 3) for frames in made.values())
     assert all(np.abs(frames.astype(int) - made["stereo"]).max() <= 3 for frames in made.values())
 
 
@@ -134,7 +134,7 @@ def test_chunks_are_heard_as_the_clip_is(make_voice, kind, rate):
 def test_nothing_comes_once_the_stream_was_left(pipeline, speech, whole):
     with pipeline.stream(fps=FPS, identity=whole.identity) as stream:
         frames = stream.feed(speech)
-        assert next(frames).shape == (256, 256, 3)
+        assert next(frames).shape == (512, 512, 3)
     assert list(frames) == []
     assert stream.frames_made == 1
 

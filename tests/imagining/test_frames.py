@@ -18,7 +18,6 @@ from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
 from imagineid_sdk.imagining.pixels import to_pixels
-from imagineid_sdk.imagining.portrait import decode_portrait
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -41,14 +40,15 @@ def motion():
 
 
 @torch.no_grad()
-def from_scratch(pipe, identity, motion):
-    """In float32, without anything computed before."""
+def from_scratch(pipe, renderer, motion):
+    """In float32, without anything computed before but the portrait."""
+    identity = renderer.identity
     code, maps = torch.from_numpy(identity.code), GeometryRenderer(pipe.head)
     blendshapes, pose = torch.from_numpy(motion.blendshapes), torch.from_numpy(motion.head_pose)
     still = maps.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
     drawn, frames = maps.draw(pipe.head(code, blendshapes, pose), still), len(blendshapes)
     resting = torch.from_numpy(identity.reference).float()[None]
-    portrait = decode_portrait(pipe.networks, identity, resting)
+    portrait = renderer._scene.portrait
     person = pipe.semantic_adapter(describe_person(identity)[None])
     words = pipe.attribute_embedder(pipe.attribute_embedder.encode(identity.attribute_weights())[None])
     tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
@@ -59,9 +59,7 @@ def from_scratch(pipe, identity, motion):
     latents = denoise_once(pipe.denoiser, noise, torch.ones(frames), tokens, spatial, blend)
     picture, trunk = decode_frames(pipe.autoencoder, latents)
     full, coarse = warp(portrait, drawn.flow), F.avg_pool2d(portrait, CELL)
-    painted = paint(
-        pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full)
-    )
+    painted = paint(pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full))
     return to_pixels(assemble(painted, full))
 
 
@@ -75,7 +73,7 @@ def test_hair_is_worn_as_asked(pipeline, person):
 
 
 def test_quick_frames_are_those_from_scratch(pipeline, renderer, motion):
-    pictures = from_scratch(pipeline, renderer.identity, motion)
+    pictures = from_scratch(pipeline, renderer, motion)
     expected = Backdrop.fitting(renderer.identity.light, renderer.identity.seed).lay_behind(pictures)
     made = np.concatenate(list(renderer.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
