@@ -39,16 +39,34 @@ def mean_colour(picture: np.ndarray, chosen: np.ndarray, fallback) -> tuple[floa
     return tuple(float(c) / 255 for c in picture[..., :3][chosen].mean(0))
 
 
+Colours = dict[str, tuple[float, float, float]]
+"""``hair_rgb``, ``skin_rgb``, ``clothes_rgb``: means of what is seen, 0..1."""
+
+
 def describe(person: Person) -> Identity:
     """The rendered person as an Identity without code and reference."""
     facts, picture = person.description, person.pictures[0]
     segmentation = picture[..., 4]
-    phenotype = facts["phenotype"]
-    ancestry = np.array([phenotype[name] for name in ("african", "asian", "caucasian")])
     face = np.zeros(segmentation.shape, bool)
     face[90:190, 80:176] = True
-    dyed = np.array(facts["hair_color"]) * (1 - facts["grey"]) + WHITE_HAIR * facts["grey"]
-    dye = np.log(HAIR_DYES + 0.01) - np.log(dyed + 0.01)
+    colours = {
+        "hair_rgb": mean_colour(picture, segmentation == HAIR, dyed_hair(facts) ** 0.45),
+        "skin_rgb": mean_colour(picture, (segmentation == SKIN) & face, (0.5, 0.4, 0.35)),
+        "clothes_rgb": mean_colour(picture, segmentation == CLOTHES, facts["shirt"]),
+    }
+    return describe_facts(facts, colours)
+
+
+def dyed_hair(facts: dict) -> np.ndarray:
+    """Linear colour of the hair, white strands included."""
+    return np.array(facts["hair_color"]) * (1 - facts["grey"]) + WHITE_HAIR * facts["grey"]
+
+
+def describe_facts(facts: dict, colours: Colours) -> Identity:
+    """What the world says about a person, and the colours that are seen, as an Identity."""
+    phenotype = facts["phenotype"]
+    ancestry = np.array([phenotype[name] for name in ("african", "asian", "caucasian")])
+    dye = np.log(HAIR_DYES + 0.01) - np.log(dyed_hair(facts) + 0.01)
     hair = HAIR_WORDS.get(facts["hair"], facts["hair"].replace("_", " "))
     assert hair in HAIRS, hair
     assert facts["eye"] in EYE_WORDS and EYE_WORDS[facts["eye"]] in EYE_COLORS
@@ -65,10 +83,8 @@ def describe(person: Person) -> Identity:
         beard_growth=float(facts["beard"]),
         hair_shape=tuple(float(figure) for figure in facts["hair_shape"]),
         clothes=CLOTHES_WORDS[facts["clothes"]],
-        hair_rgb=mean_colour(picture, segmentation == HAIR, dyed**0.45),
-        skin_rgb=mean_colour(picture, (segmentation == SKIN) & face, (0.5, 0.4, 0.35)),
-        clothes_rgb=mean_colour(picture, segmentation == CLOTHES, facts["shirt"]),
         seed=int(facts["seed"]),
+        **colours,
         glasses=facts["glasses"] or "none",
         light=facts["light"]["kind"],
     )

@@ -123,10 +123,15 @@ def fit(measures: np.ndarray, features: np.ndarray) -> dict[str, np.ndarray]:
     scale = singular[:IDENTITY_CODES] / np.sqrt(len(measures))
     basis = right[:IDENTITY_CODES] * scale[:, None] / weight
     codes = left[:, :IDENTITY_CODES] * np.sqrt(len(measures))
+    to_code, spread = mean_and_spread(codes, features)
+    return {"identity_mean": mean, "identity_basis": basis, "phenotype_to_code": to_code, "code_spread": spread}
+
+
+def mean_and_spread(codes: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How codes depend on the phenotype, and how they spread around that."""
     to_code = np.linalg.lstsq(features, codes, rcond=None)[0].T
     rest = codes - features @ to_code.T
-    spread = np.linalg.cholesky(np.cov(rest.T) + 1e-4 * np.eye(IDENTITY_CODES))
-    return {"identity_mean": mean, "identity_basis": basis, "phenotype_to_code": to_code, "code_spread": spread}
+    return to_code, np.linalg.cholesky(np.cov(rest.T) + 1e-4 * np.eye(IDENTITY_CODES))
 
 
 def codes_of(head: ParametricHead, measures: np.ndarray) -> np.ndarray:
