@@ -140,7 +140,10 @@ def matched_crops(
         wanted.append(render[:, y0 - top : y0 - top + height, x0 - left : x0 - left + width])
     if not made:
         return region.pixels[:0], crops.pixels[:0, 0]
-    return torch.stack(made), torch.stack(wanted)
+    # Always as many: kernels are chosen anew for every size of a batch.
+    order = random.sample(range(len(made)), len(made)) * len(draw.people)
+    kept = order[: len(draw.people) // FRAMES]
+    return torch.stack([made[k] for k in kept]), torch.stack([wanted[k] for k in kept])
 
 
 def main() -> None:

@@ -167,7 +167,7 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 def _fill(picture: np.ndarray) -> torch.Tensor:
     """Cover the square: scale and crop in the middle."""
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None].float() / 255
+    pixels = torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 255
     height, width = pixels.shape[-2:]
     scale = SIZE / min(height, width)
     size = (max(SIZE, round(height * scale)), max(SIZE, round(width * scale)))

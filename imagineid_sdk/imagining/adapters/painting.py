@@ -60,7 +60,8 @@ class Cover(nn.Module):
 
 
 class Painter(nn.Module):
-    """One region at full resolution: works at the resolution of the cells, ends with two pixel shuffles."""
+    """One region at full resolution: works at the resolution of the cells, ends with two pixel shuffles. It says what
+    is other than in the warped portrait: skin stays as fine as it is there. Starts at the portrait as it is."""
 
     def __init__(self, trunk_channels: int, map_channels: int, width: int, blocks: int = 2, fine: int = 24) -> None:
         super().__init__()
@@ -69,6 +70,7 @@ class Painter(nn.Module):
         self.up = nn.Conv2d(width, fine * 4, 3, padding=1)
         self.finer = ResidualBlock(fine)
         self.last = nn.Conv2d(fine, 5 * 4, 3, padding=1)
+        start_at_zero(self.last)
 
     def forward(
         self, trunk: torch.Tensor, maps: torch.Tensor, warped: torch.Tensor
@@ -77,12 +79,12 @@ class Painter(nn.Module):
 
         Args:
             trunk, maps: of the region, ``(batch, channels, height / 4, width / 4)``.
-            warped: the portrait's pixels in the region, warped, ``(batch, 4, height, width)`` in [-1, 1].
+            warped: the portrait's pixels in the region, warped, ``(batch, 4, height, width)`` in [-1, 1], float32.
         """
-        seen = torch.cat([trunk, maps, F.pixel_unshuffle(warped, CELL)], dim=1)
+        seen = torch.cat([trunk, maps, F.pixel_unshuffle(warped.to(trunk.dtype), CELL)], dim=1)
         hidden = self.finer(F.pixel_shuffle(self.up(F.silu(self.blocks(self.first(seen)))), 2))
         painted = F.pixel_shuffle(self.last(F.silu(hidden)).float(), 2)
-        return painted[:, :4], painted[:, 4:].sigmoid()
+        return warped + painted[:, :4], painted[:, 4:].sigmoid()
 
 
 def corner(center: torch.Tensor, region: Region, cells: int) -> torch.Tensor:
