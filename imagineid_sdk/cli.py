@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from imagineid_sdk.hub.recipes import Recipe
 
 EXIT_NOTHING, EXIT_MISTAKE = 1, 2
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
+EXIT_SIGNAL = 128  # plus the signal's number, what shells expect
+
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+"""docker stop, and a terminal that was closed. Windows has no SIGHUP."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,35 +50,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
-    except Terminated:
-        return EXIT_TERMINATED
+    except Terminated as ended:
+        return EXIT_SIGNAL + ended.signal
     except KeyboardInterrupt:
         print("imagineid: interrupted, nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return EXIT_SIGNAL + signal.SIGINT
     except BrokenPipeError:  # e.g. `imagineid listen ... | head -1`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 class Terminated(BaseException):
-    """SIGTERM came. Unfinished files are removed, as after Ctrl-C."""
+    """One of `ENDING_SIGNALS` came. Unfinished files are removed, as after Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
 
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM (docker stop) raises `Terminated` within the block."""
+    """Each of `ENDING_SIGNALS` raises `Terminated` within the block."""
 
-    def terminate(*_: object) -> None:
-        raise Terminated
+    def terminate(number: int, _: object) -> None:
+        for one in before:  # a second signal, such as that of a service that ends its whole group, must not cut off
+            signal.signal(one, signal.SIG_IGN)  # the tidying up after the first
+        raise Terminated(number)
 
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # only that one may set handlers
+        known = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
+        # nohup ignores SIGHUP on purpose.
+        before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def generate(options: argparse.Namespace) -> None:
