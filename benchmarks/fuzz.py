@@ -1,0 +1,431 @@
+"""Files and options that nobody meant to make: only results or typed errors, no hang, no growth, nothing left running.
+
+    python -m benchmarks.fuzz                    a minute of it
+    python -m benchmarks.fuzz --full             10,000 sounds, 2,000 identities, 500 models, 2,000 sets of options
+    python -m benchmarks.fuzz --only audio:4711  one case again, with its traceback
+
+Every case is drawn from the seed, the room and its number alone. Each room runs in a process of its own, so that a crash
+or a hang is counted and the next case goes on. Exit status 1 if anything was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+from benchmarks.mutations import joined, odd_array, odd_text, odd_value, sound, sound_files, spoiled
+from benchmarks.tables import Row, print_table
+
+CASES = {"audio": 10_000, "identity": 2_000, "model": 500, "options": 2_000}
+SHARES = {"audio": 0.5, "identity": 0.15, "model": 0.2, "options": 0.15}
+"""Of the time, where it is bounded."""
+HANG = 10.0
+"""Seconds of one case."""
+START = 180.0
+"""Seconds that a process may take to be ready."""
+WARM = 0.2
+"""Share of the cases after which memory is what it should stay."""
+GROWTH = 96
+"""MiB that a process may grow from then on: what malloc keeps and caches of torch; a leak of one sound in ten is more."""
+ADDRESS_SPACE = 12 << 30
+
+Case = Callable[[np.random.Generator, int], str]
+"""Runs the case of a number with its generator; says what came of it."""
+
+
+# --- the four rooms ---------------------------------------------------------------------------------------------------
+
+
+def short_call(pipe: Any, source: Any, number: int, **options: Any) -> None:
+    """All that is made of a sound, in turns: the voice, the motion, the frames, the video."""
+    options = {"reference_steps": 1, "seed": number} | options
+    kind = number // 100 % 4
+    if kind == 0:
+        pipe.listen(source)
+    elif kind == 1:
+        pipe(source, **options | {"output_type": "none"})
+    elif kind == 2:
+        pipe(source, **options)
+    else:
+        options.pop("output_type", None)
+        pipe.write_mp4(source, io.BytesIO(), **options)
+
+
+def load_pipeline() -> Any:
+    from imagineid_sdk import ImagineIDPipeline
+
+    pipe = ImagineIDPipeline.from_pretrained()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def audio_cases(folder: Path) -> Case:
+    from imagineid_sdk import load_audio
+    from imagineid_sdk.audio.decoding import open_pipe
+    from imagineid_sdk.errors import AudioError
+
+    seeds = sound_files(folder)
+    names, contents = sorted(seeds), [seeds[name] for name in sorted(seeds)]
+    pipes: list[Any] = []
+
+    def case(draw: np.random.Generator, number: int) -> str:
+        at = int(draw.integers(len(names)))
+        content = spoiled(joined(contents, draw) if draw.random() < 0.05 else contents[at], draw)
+        other = names[int(draw.integers(len(names)))]
+        ending = Path(names[at] if draw.random() < 0.8 else other).suffix
+        path = folder / f"case{ending}"
+        path.write_bytes(content)
+        way = draw.random()
+        if way < 0.15:
+            with open_pipe(io.BytesIO(content)) as live:
+                return f"{sum(map(len, live.blocks)) > 0}"
+        source = path if way < 0.65 else content if way < 0.85 else io.BytesIO(content)
+        clip = load_audio(source)
+        if not (np.isfinite(clip.samples).all() and np.abs(clip.samples).max(initial=0) <= 1.0):
+            raise AssertionError("samples beyond [-1, 1] came through")
+        if number % 100 == 0 and clip.duration < 2:
+            pipes[:] = pipes or [load_pipeline()]
+            short_call(pipes[0], path, number)
+        return "result"
+
+    def guarded(draw: np.random.Generator, number: int) -> str:
+        try:
+            return case(draw, number)
+        except AudioError as error:
+            assert len(str(error)) > 20, "an error without words"
+            raise
+
+    return guarded
+
+
+def identity_cases(folder: Path) -> Case:
+    from safetensors.numpy import load_file, save
+    from safetensors import safe_open
+
+    from imagineid_sdk import Identity
+
+    pipe, base = load_pipeline(), folder / "base.safetensors"
+    pipe.imagine(sound(), num_faces=1, seed=5, reference_steps=1)[0].identity.save(base)
+    tensors, content = load_file(base), base.read_bytes()
+    with safe_open(base, framework="np") as file:
+        metadata = file.metadata()
+
+    def changed(draw: np.random.Generator) -> bytes:
+        way = draw.random()
+        if way < 0.3:
+            return spoiled(content, draw)
+        kept, said = dict(tensors), dict(metadata)
+        if way < 0.75:
+            said["identity"] = odd_text(metadata["identity"], draw).decode("utf-8", "replace")
+        if way > 0.65:
+            name = str(draw.choice(sorted(kept)))
+            kept[name] = odd_array(kept[name], draw)
+        if draw.random() < 0.1:
+            kept.pop(str(draw.choice(sorted(kept))))
+        if draw.random() < 0.05:
+            said = {str(odd_value(draw)).replace("\ud800", "?"): "1"}
+        return save(kept, metadata=said)
+
+    def case(draw: np.random.Generator, number: int) -> str:
+        path = folder / "case.safetensors"
+        path.write_bytes(changed(draw))
+        Identity.load(path)
+        if number % 10 == 0:
+            pipe.renderer(path, reference_steps=1)
+        if number % 100 == 0:
+            short_call(pipe, sound(), number, identity=path)
+        return "result"
+
+    return case
+
+
+def model_cases(folder: Path) -> Case:
+    import shutil
+
+    from imagineid_sdk import ImagineIDPipeline
+
+    base, place = folder / "base", folder / "case"
+    load_pipeline().save_pretrained(base)
+    files = sorted(path.relative_to(base) for path in base.rglob("*") if path.is_file())
+    configs = [path for path in files if path.suffix == ".json"]
+    weights = [path for path in files if path.suffix == ".safetensors"]
+
+    def spoil(draw: np.random.Generator) -> None:
+        name = configs[0] if draw.random() < 0.2 else files[int(draw.integers(len(files)))]
+        target, chance = place / name, draw.random()
+        target.unlink()
+        if chance < 0.1:
+            return
+        if chance < 0.2:
+            target.mkdir()
+        elif chance < 0.3:
+            target.with_name("diffusion_pytorch_model.bin").write_bytes(draw.bytes(100))
+        elif chance < 0.4:
+            same = weights if name in weights else configs
+            target.write_bytes((base / same[int(draw.integers(len(same)))]).read_bytes())
+        elif name in configs:
+            target.write_bytes(odd_text((base / name).read_text(), draw))
+        else:
+            target.write_bytes(spoiled((base / name).read_bytes(), draw))
+
+    def case(draw: np.random.Generator, number: int) -> str:
+        shutil.rmtree(place, ignore_errors=True)
+        for name in files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            os.link(base / name, place / name)
+        spoil(draw)
+        pipe = ImagineIDPipeline.from_pretrained(place)
+        pipe.set_progress_bar_config(disable=True)
+        if number % 10 == 0:
+            short_call(pipe, sound(), number * 10)
+        return "result"
+
+    return case
+
+
+def options_cases(folder: Path) -> Case:
+    from imagineid_sdk.face.persona.vocabulary import WORDS
+    from imagineid_sdk.options import GenerateOptions
+    from imagineid_sdk.resolver import Factors
+
+    pipe = load_pipeline()
+    fields = {name: name for name in (*GenerateOptions.model_fields, *Factors.__dataclass_fields__)}
+    names = sorted(fields)
+
+    def value(name: str, draw: np.random.Generator) -> object:
+        if draw.random() < 0.4:
+            return odd_value(draw)
+        if name in WORDS and draw.random() < 0.8:
+            return str(draw.choice(WORDS[name]))
+        usual: dict[str, object] = {
+            "fps": float(draw.uniform(0.5, 130)), "seed": int(draw.integers(2**40)), "age": float(draw.uniform(-5, 130)),
+            "num_inference_steps": int(draw.integers(0, 4)), "reference_steps": int(draw.integers(0, 4)),
+            "background": draw.integers(0, 255, tuple(draw.integers(0, 9, 3)), dtype=np.uint8),
+            "emotion": "happy", "adapters": ("semantic",), "identity_from": sound(), "emotion_from": sound(),
+            "sampling_rate": int(draw.choice([8000, 16000, 44100, 1])), "output_type": "pil",
+        }  # fmt: skip
+        return usual.get(name, float(draw.uniform(-0.2, 2.2)))
+
+    def case(draw: np.random.Generator, number: int) -> str:
+        chosen = [names[int(at)] for at in draw.choice(len(names), int(draw.integers(0, 7)), replace=False)]
+        options: dict[str, Any] = {name: value(name, draw) for name in chosen}
+        if draw.random() < 0.05:
+            options[str(odd_value(draw))] = odd_value(draw)
+        if number % 20 == 1:
+            type(pipe).from_pretrained(odd_value(draw) if draw.random() < 0.5 else None, **options)
+        elif number % 100 == 0:
+            short_call(pipe, sound(), number, **options)
+        elif number % 2:
+            GenerateOptions(**{name: given for name, given in options.items() if name in GenerateOptions.model_fields})
+        else:
+            options["reference_steps"] = options.get("reference_steps", 1)
+            pipe.stream(**options)
+        return "result"
+
+    return case
+
+
+ROOMS = {"audio": audio_cases, "identity": identity_cases, "model": model_cases, "options": options_cases}
+
+
+# --- the process of a room --------------------------------------------------------------------------------------------
+
+
+def run_case(case: Case, seed: int, room: str, number: int) -> dict[str, Any]:
+    """What came of one case: a result, a typed error, or a failure with its place."""
+    from pydantic import ValidationError
+
+    from imagineid_sdk.errors import ImagineIDError
+
+    draw = np.random.default_rng([seed, sorted(ROOMS).index(room), number])
+    try:
+        case(draw, number)
+        return {"outcome": "result"}
+    except (ImagineIDError, ValidationError) as error:
+        return {"outcome": type(error).__name__}
+    except Exception as error:
+        ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "imagineid_sdk" in frame.filename]
+        place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
+        return {"outcome": "failure", "what": f"{type(error).__name__} at {place}: {str(error)[:160]}"}
+
+
+def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
+    """Cases one after the other; a line of json before and after each."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+
+    def say(**facts: Any) -> None:
+        output.write(json.dumps(facts) + "\n")
+        output.flush()
+
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        case = ROOMS[room](Path(folder))
+        for number in range(first, last):
+            say(begin=number)
+            begun = time.perf_counter()
+            facts = run_case(case, seed, room, number)
+            spent = time.perf_counter() - begun
+            say(end=number, seconds=spent, memory=memory(), files=len(os.listdir("/proc/self/fd")), left=children(), **facts)
+
+
+def memory() -> float:
+    """MiB that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def children() -> int:
+    """Programs that this process started and that are still there."""
+    return sum(len(path.read_text().split()) for path in Path("/proc/self/task").glob("*/children"))
+
+
+# --- the process that watches -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Findings:
+    """What was seen of a room."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, list[int]] = field(default_factory=dict)
+    slowest: float = 0.0
+    seconds: float = 0.0
+    memory: list[float] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    growth: float = 0.0
+    file_growth: int = 0
+    left: int = 0
+
+    def fail(self, what: str, number: int) -> None:
+        self.failures.setdefault(what, []).append(number)
+        self.outcomes["failure"] += 1
+
+    def take(self, facts: dict[str, Any]) -> None:
+        self.slowest = max(self.slowest, facts["seconds"])
+        self.memory.append(facts["memory"])
+        self.files.append(facts["files"])
+        self.left = max(self.left, facts["left"])
+        if facts["outcome"] == "failure":
+            self.fail(facts["what"], facts["end"])
+        else:
+            self.outcomes[facts["outcome"]] += 1
+
+    def settle(self) -> None:
+        """Growth within one process, from when it was warm."""
+        if len(self.memory) > 10:
+            warm = int(len(self.memory) * WARM)
+            # The least of the last tenth: what one case holds for a moment is no growth.
+            self.growth = max(self.growth, min(self.memory[-max(1, len(self.memory) // 10) :]) - max(self.memory[:warm]))
+            self.file_growth = max(self.file_growth, self.files[-1] - max(self.files[:warm]))
+        self.memory, self.files = [], []
+
+    @property
+    def bad(self) -> bool:
+        return bool(self.failures) or self.growth > GROWTH or self.file_growth > 0 or self.left > 0
+
+
+def watch(room: str, seed: int, count: int, seconds: float) -> Findings:
+    """Run a room's cases until there are enough of them or the time is over."""
+    found, number, begun = Findings(), 0, time.monotonic()
+    while number < count and time.monotonic() - begun < seconds:
+        number = watch_process(room, seed, number, count, begun + seconds, found)
+        found.settle()
+    found.seconds = time.monotonic() - begun
+    return found
+
+
+def watch_process(room: str, seed: int, first: int, last: int, end: float, found: Findings) -> int:
+    """One process until it ends, hangs or crashes; the number of the next case."""
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--worker", room, str(first), str(last), "--seed", str(seed)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
+    ) as process, selectors.DefaultSelector() as selector:  # fmt: skip
+        output = cast(IO[bytes], process.stdout)
+        selector.register(output, selectors.EVENT_READ)
+        next_number, running, rest = first, -1, b""
+        try:
+            while time.monotonic() < end:
+                if not selector.select(HANG if running >= 0 else START):
+                    found.fail(f"no end within {HANG:.0f} s", running)
+                    found.slowest = max(found.slowest, HANG)
+                    return next_number
+                part = os.read(output.fileno(), 1 << 16)
+                if not part:
+                    if running >= 0:
+                        found.fail(f"the process ended with status {process.wait()}", running)
+                    elif next_number == first:
+                        raise RuntimeError(f"the process of {room} did not start: run it with --only {room}:{first}")
+                    return next_number
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    facts = json.loads(line)
+                    if "begin" in facts:
+                        running, next_number = facts["begin"], facts["begin"] + 1
+                    else:
+                        running = -1
+                        found.take(facts)
+        finally:
+            process.kill()
+    return next_number
+
+
+def row_of(room: str, found: Findings) -> Row:
+    cases = sum(found.outcomes.values())
+    results, failures = found.outcomes["result"], found.outcomes["failure"]
+    return {
+        "room": room, "cases": f"{cases}", "results": f"{results}", "typed errors": f"{cases - results - failures}",
+        "failures": f"{failures}", "slowest, s": f"{found.slowest:.1f}", "memory grew, MiB": f"{max(0, found.growth):.0f}",
+        "open files grew": f"{max(0, found.file_growth)}", "programs left": f"{found.left}", "s": f"{found.seconds:.0f}",
+    }  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all rooms together")
+    parser.add_argument("--full", action="store_true", help=f"all cases, however long they take: {CASES}")
+    parser.add_argument("--rooms", nargs="+", choices=sorted(ROOMS), default=list(CASES))
+    parser.add_argument("--seed", type=int, default=22)
+    parser.add_argument("--only", metavar="ROOM:NUMBER", help="one case, with its traceback")
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        room, first, last = options.worker
+        with os.fdopen(os.dup(1), "w") as output, open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)  # what the libraries print is no line of ours
+            work(room, options.seed, int(first), int(last), output)
+        return 0
+    if options.only:
+        room, number = options.only.split(":")
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+            draw = np.random.default_rng([options.seed, sorted(ROOMS).index(room), int(number)])
+            print(ROOMS[room](Path(folder))(draw, int(number)))
+        return 0
+    total = sum(SHARES[room] for room in options.rooms)
+    rows, bad = [], False
+    for room in options.rooms:
+        found = watch(room, options.seed, CASES[room], 1e9 if options.full else options.seconds * SHARES[room] / total)
+        rows.append(row_of(room, found))
+        bad |= found.bad
+        for what, numbers in sorted(found.failures.items()):
+            print(f"{room}: {len(numbers)} x {what} (such as --only {room}:{numbers[0]})", flush=True)
+        print(f"{room}: {dict(found.outcomes)}", flush=True)
+    print_table(f"Fuzzing, seed {options.seed}", rows)
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
