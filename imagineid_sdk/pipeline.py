@@ -16,7 +16,8 @@ from imagineid_sdk.audio import AudioSource, load_audio
 from imagineid_sdk.audio.decoding import AudioStream, open_audio
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
-from imagineid_sdk.hub.loading import LoadOptions, align, load_components, typed_load_errors
+from imagineid_sdk.hub.loading import LoadOptions, align, load_components
+from imagineid_sdk.hub.plausible import typed_load_errors
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile

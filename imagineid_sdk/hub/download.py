@@ -11,13 +11,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
-from imagineid_sdk.errors import HubError, OptionError, WeightsError
+from imagineid_sdk.errors import HubError, ModelError, OptionError, WeightsError
 
 SHA256 = re.compile("[0-9a-f]{64}")
 """The Hub tags every large file with the SHA-256 of its content, and the cache names the file after its tag."""
@@ -68,10 +68,12 @@ def fetch(repo: str, name: str, options: HubOptions, revision: str | None = None
 
     Raises:
         HubError: it can't be had.
+        ModelError: its name leads out of the repository.
         WeightsError: it is a pickle, or its content is not what the Hub says it is.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    check_inside(name, repo)
     if name.endswith(PICKLES):
         raise pickle_refused(repo, name)
     revision = revision or options.revision
@@ -84,6 +86,16 @@ def fetch(repo: str, name: str, options: HubOptions, revision: str | None = None
     if path != before or options.force_download:
         _check_content(repo, name, Path(path))
     return Path(path)
+
+
+def check_inside(name: str, place: str | Path) -> None:
+    """Raises ModelError for the name of a file that would lie outside of the model's folder, on any system."""
+    windows = PureWindowsPath(name)
+    if not name or "\0" in name or windows.anchor or ".." in windows.parts or PurePosixPath(name).is_absolute():
+        raise ModelError(
+            f"{place} names the file {name!r}, which does not lie in its folder, so it is not opened. Expected names "
+            "of files in it, such as head/config.json. Don't use a model that you don't trust."
+        )
 
 
 def pickle_refused(place: str | Path, name: str) -> WeightsError:
