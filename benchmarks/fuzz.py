@@ -4,8 +4,8 @@
     python -m benchmarks.fuzz --full             10,000 sounds, 2,000 identities, 500 models, 2,000 sets of options
     python -m benchmarks.fuzz --only audio:4711  one case again, with its traceback
 
-Every case is drawn from the seed, the room and its number alone. Each room runs in a process of its own, so that a crash
-or a hang is counted and the next case goes on. Exit status 1 if anything was found.
+Every case is drawn from the seed, the room and its number alone. Each room runs in a process of its own, so that a
+crash or a hang is counted and the next case goes on. Exit status 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ START = 180.0
 WARM = 0.2
 """Share of the cases after which memory is what it should stay."""
 GROWTH = 96
-"""MiB that a process may grow from then on: what malloc keeps and caches of torch; a leak of one sound in ten is more."""
+"""MiB that a process may grow from then on: what malloc and torch keep. A leak of one sound in ten is more."""
 ADDRESS_SPACE = 12 << 30
 
 Case = Callable[[np.random.Generator, int], str]
@@ -115,8 +115,8 @@ def audio_cases(folder: Path) -> Case:
 
 
 def identity_cases(folder: Path) -> Case:
-    from safetensors.numpy import load_file, save
     from safetensors import safe_open
+    from safetensors.numpy import load_file, save
 
     from imagineid_sdk import Identity
 
@@ -214,8 +214,8 @@ def options_cases(folder: Path) -> Case:
         if name in WORDS and draw.random() < 0.8:
             return str(draw.choice(WORDS[name]))
         usual: dict[str, object] = {
-            "fps": float(draw.uniform(0.5, 130)), "seed": int(draw.integers(2**40)), "age": float(draw.uniform(-5, 130)),
-            "num_inference_steps": int(draw.integers(0, 4)), "reference_steps": int(draw.integers(0, 4)),
+            "fps": float(draw.uniform(0.5, 130)), "seed": int(draw.integers(2**40)),
+            "age": float(draw.uniform(-5, 130)), "num_inference_steps": int(draw.integers(0, 4)), "reference_steps": int(draw.integers(0, 4)),
             "background": draw.integers(0, 255, tuple(draw.integers(0, 9, 3)), dtype=np.uint8),
             "emotion": "happy", "adapters": ("semantic",), "identity_from": sound(), "emotion_from": sound(),
             "sampling_rate": int(draw.choice([8000, 16000, 44100, 1])), "output_type": "pil",
@@ -280,7 +280,14 @@ def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
             begun = time.perf_counter()
             facts = run_case(case, seed, room, number)
             spent = time.perf_counter() - begun
-            say(end=number, seconds=spent, memory=memory(), files=len(os.listdir("/proc/self/fd")), left=children(), **facts)
+            say(
+                end=number,
+                seconds=spent,
+                memory=memory(),
+                files=len(os.listdir("/proc/self/fd")),
+                left=children(),
+                **facts,
+            )
 
 
 def memory() -> float:
@@ -329,7 +336,9 @@ class Findings:
         if len(self.memory) > 10:
             warm = int(len(self.memory) * WARM)
             # The least of the last tenth: what one case holds for a moment is no growth.
-            self.growth = max(self.growth, min(self.memory[-max(1, len(self.memory) // 10) :]) - max(self.memory[:warm]))
+            self.growth = max(
+                self.growth, min(self.memory[-max(1, len(self.memory) // 10) :]) - max(self.memory[:warm])
+            )
             self.file_growth = max(self.file_growth, self.files[-1] - max(self.files[:warm]))
         self.memory, self.files = [], []
 
@@ -388,8 +397,9 @@ def row_of(room: str, found: Findings) -> Row:
     results, failures = found.outcomes["result"], found.outcomes["failure"]
     return {
         "room": room, "cases": f"{cases}", "results": f"{results}", "typed errors": f"{cases - results - failures}",
-        "failures": f"{failures}", "slowest, s": f"{found.slowest:.1f}", "memory grew, MiB": f"{max(0, found.growth):.0f}",
-        "open files grew": f"{max(0, found.file_growth)}", "programs left": f"{found.left}", "s": f"{found.seconds:.0f}",
+        "failures": f"{failures}", "slowest, s": f"{found.slowest:.1f}",
+        "memory grew, MiB": f"{max(0, found.growth):.0f}", "open files grew": f"{max(0, found.file_growth)}",
+        "programs left": f"{found.left}", "s": f"{found.seconds:.0f}",
     }  # fmt: skip
 
 

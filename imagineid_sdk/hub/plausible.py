@@ -1,8 +1,8 @@
 """Whether a model from elsewhere is what it says, before anything of its size is made.
 
-A config.json is written by strangers. Its numbers may describe networks that fill the memory or take hours to build, and
-weights that lack a tensor would be filled up with random numbers. So each network is first built without memory (on
-torch's meta device), no larger than its weights are, and compared with their list of contents.
+A config.json is written by strangers. Its numbers may describe networks that fill the memory or take hours to build,
+and weights that lack a tensor would be filled up with random numbers. So each network is first built without memory
+(on torch's meta device), no larger than its weights are, and compared with their list of contents.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn.modules import module as hooks
 
@@ -39,13 +40,17 @@ def check_index(listed: Mapping[str, Any], known: Iterable[str], place: str | Pa
             continue
         if name not in known:
             raise ModelError(f"{place} lists a component {name!r}. The components are: {', '.join(sorted(known))}.")
-        named = isinstance(entry, list) and len(entry) == 2 and all(part is None or isinstance(part, str) for part in entry)
+        named = (
+            isinstance(entry, list) and len(entry) == 2 and all(part is None or isinstance(part, str) for part in entry)
+        )
         if not named or (entry[0] is None) != (entry[1] is None):
-            raise ModelError(f"{place} lists {name} as {entry!r}. Expected [library, class], as save_pretrained writes it.")
+            raise ModelError(
+                f"{place} lists {name} as {entry!r}. Expected [library, class], as save_pretrained writes it."
+            )
         if entry[0] is not None and entry[0].split(".")[0] not in LIBRARIES:
             raise ModelError(
-                f"{place} wants {name} to be loaded by the package {entry[0]!r}, which is not imported for it. Expected "
-                f"one of: {', '.join(LIBRARIES)}."
+                f"{place} wants {name} to be loaded by the package {entry[0]!r}, which is not imported for it. "
+                f"Expected one of: {', '.join(LIBRARIES)}."
             )
 
 
@@ -74,6 +79,15 @@ def typed_load_errors(place: str | os.PathLike[str], part: str = "") -> Iterator
             f"The model in {place} can't be loaded ({part}{str(error) or type(error).__name__}). Expected a complete "
             "model written by pipe.save_pretrained(folder); give force_download=True to fetch a Hub repository again."
         ) from error
+
+
+@contextmanager
+def typed_save_errors() -> Iterator[None]:
+    """What safetensors says of a full disk -> OSError, as everybody else says it."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def network_class(library: str | None, name: str | None) -> type[Any] | None:

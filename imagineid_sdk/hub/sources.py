@@ -37,6 +37,8 @@ def resolve(model: str | os.PathLike[str] | None) -> Path | None:
         return embedded_model()
     if isinstance(model, str) and model in EMBEDDED:
         return embedded_model(model)
+    if not isinstance(model, (str, os.PathLike)):
+        raise ModelError(f"A {type(model).__name__} is no model. Give the name of one, or the path of a folder.")
     folder = Path(model)
     if folder.is_dir():
         if (folder / INDEX).is_file():
