@@ -215,7 +215,8 @@ def options_cases(folder: Path) -> Case:
             return str(draw.choice(WORDS[name]))
         usual: dict[str, object] = {
             "fps": float(draw.uniform(0.5, 130)), "seed": int(draw.integers(2**40)),
-            "age": float(draw.uniform(-5, 130)), "num_inference_steps": int(draw.integers(0, 4)), "reference_steps": int(draw.integers(0, 4)),
+            "age": float(draw.uniform(-5, 130)), "num_inference_steps": int(draw.integers(0, 4)),
+            "reference_steps": int(draw.integers(0, 4)),
             "background": draw.integers(0, 255, tuple(draw.integers(0, 9, 3)), dtype=np.uint8),
             "emotion": "happy", "adapters": ("semantic",), "identity_from": sound(), "emotion_from": sound(),
             "sampling_rate": int(draw.choice([8000, 16000, 44100, 1])), "output_type": "pil",

@@ -15,7 +15,7 @@ import soundfile
 RATE = 16_000
 SUBTYPES = {
     "WAV": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM"),
-    "WAVEX": ("PCM_16",), "W64": ("GSM610",), "OGG": ("VORBIS", "OPUS"), "CAF": ("PCM_16", "ALAC_16"), "RAW": ("PCM_16",),
+    "W64": ("GSM610",), "OGG": ("VORBIS", "OPUS"), "CAF": ("PCM_16", "ALAC_16"), "RAW": ("PCM_16",),
 }  # fmt: skip
 """Encodings that are tried of libsndfile's formats; of the others the default."""
 SOUND_ENCODERS = {

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -68,27 +68,24 @@ def placed_when_complete(target: Path, error: type[ImagineIDError] = VideoError)
     Raises:
         VideoError, or the `error` that was given: it can't be written.
     """
-    with folder_made(target, error), unfinished(target, error) as partial:
+    # With the permissions of any new file, which tempfile would narrow.
+    with folder_made(target, error), unfinished(target, lambda path: path.open("xb").close(), error) as partial:
+        yield partial
         with typed_write_errors(target, error):
-            partial.open("xb").close()  # with the permissions of any new file, which tempfile would narrow
-        with locked(partial):
-            yield partial
-            with typed_write_errors(target, error):
-                os.replace(partial, target)
+            os.replace(partial, target)
 
 
 @contextmanager
 def folder_placed_when_complete(target: Path, error: type[ImagineIDError]) -> Iterator[Path]:
     """The same for a folder. Where the target exists, its files are replaced one by one at the end, each whole, and its
     other files stay."""
-    with folder_made(target, error), unfinished(target, error) as partial:
-        with typed_write_errors(target, error):
-            partial.mkdir()
-        with locked(partial):
-            with typed_write_errors(target, error):
-                yield partial
-            with typed_write_errors(target, error):
-                move_into(partial, target)
+    with (
+        folder_made(target, error),
+        unfinished(target, Path.mkdir, error) as partial,
+        typed_write_errors(target, error),
+    ):
+        yield partial
+        move_into(partial, target)
 
 
 def move_into(folder: Path, target: Path) -> None:
@@ -107,59 +104,69 @@ def move_into(folder: Path, target: Path) -> None:
 
 
 @contextmanager
-def unfinished(target: Path, error: type[ImagineIDError]) -> Iterator[Path]:
-    """A name beside the target for what is not finished; nothing is left there after the block."""
+def unfinished(target: Path, make: Callable[[Path], None], error: type[ImagineIDError]) -> Iterator[Path]:
+    """What is not finished, beside the target, made by `make` and locked; nothing is left of it after the block.
+
+    A lock tells others that somebody is at work here. The system ends it with its owner, whatever that died of.
+    """
     with typed_write_errors(target, error):
         remove_abandoned(target.parent)
-    partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}{PARTIAL_ENDING}")
+    lock: int | None = None
+    while lock is None:
+        partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}{PARTIAL_ENDING}")
+        try:
+            with typed_write_errors(target, error):
+                make(partial)
+                lock = locked(partial)
+        except BaseException:
+            remove(partial)
+            raise
     try:
         yield partial
     finally:
         remove(partial)
+        if lock >= 0:
+            os.close(lock)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Others can see within the block that somebody is at work on the file or folder. The system ends a lock with its
-    owner, whatever that died of."""
+def locked(path: Path) -> int | None:
+    """The descriptor that holds the lock, -1 where there are no locks; None if somebody took the file away as abandoned
+    before it was locked."""
     if fcntl is None:
-        yield
-        return
-    descriptor = os.open(path, os.O_RDONLY)
+        return -1
     try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if os.fstat(descriptor).st_nlink and path.exists():
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def remove_abandoned(folder: Path) -> None:
     """Takes away what runs that were killed have left in a folder."""
     with os.scandir(folder) as entries:
-        left = [
-            entry.path for entry in entries if entry.name.startswith(PARTIAL) and entry.name.endswith(PARTIAL_ENDING)
-        ]
-    for path in left:
-        with suppress(OSError):  # somebody else's, or gone by now
-            if is_abandoned(path):
-                remove(Path(path))
+        hidden = [entry.path for entry in entries if entry.name.startswith(PARTIAL)]
+    for path in hidden:
+        if path.endswith(PARTIAL_ENDING):
+            with suppress(OSError):  # somebody is at work on it, or it is somebody else's, or gone by now
+                remove_if_abandoned(Path(path))
 
 
-def is_abandoned(path: str) -> bool:
-    """Whether nobody is at work on an unfinished file any more."""
-    if time.time() - os.stat(path).st_mtime > LEFT_ALONE:
-        return True
-    if fcntl is None or time.time() - os.stat(path).st_ctime < 1:  # it is made a moment before it is locked
-        return False
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+def remove_if_abandoned(path: Path) -> None:
+    """Removes an unfinished file that nobody is at work on any more; raises OSError otherwise."""
+    if time.time() - path.stat().st_mtime > LEFT_ALONE:
+        remove(path)
+    elif fcntl is not None:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(path)
+        finally:
+            os.close(descriptor)
 
 
 def remove(path: Path) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -23,6 +24,10 @@ SHA256 = re.compile("[0-9a-f]{64}")
 """The Hub tags every large file with the SHA-256 of its content, and the cache names the file after its tag."""
 PICKLES = (".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth")
 """Endings of files that run code when they are read. Nothing here ever opens one."""
+
+
+ABANDONED = 600
+"""Seconds without a change after which an unfinished download is a dead one's: a living one gives up long before."""
 
 
 class HubOptions(BaseModel):
@@ -85,6 +90,7 @@ def fetch(repo: str, name: str, options: HubOptions, revision: str | None = None
         )  # fmt: skip
     if path != before or options.force_download:
         _check_content(repo, name, Path(path))
+        _remove_abandoned(Path(path).resolve().parent)
     return Path(path)
 
 
@@ -123,6 +129,14 @@ def _check_content(repo: str, name: str, path: Path) -> None:
         f"{name} of {repo} arrived damaged: its SHA-256 is {digest.hexdigest()[:12]}…, the Hub says "
         f"{blob.name[:12]}…. Nothing of it was kept. Load the model again; should it repeat, look at the network."
     )
+
+
+def _remove_abandoned(blobs: Path) -> None:
+    """What downloads that were killed have left: huggingface_hub never takes it up again, nor away."""
+    for path in blobs.glob("*.incomplete"):
+        with suppress(OSError):  # somebody else's, or gone by now
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
 
 
 @contextmanager
