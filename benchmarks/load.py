@@ -24,6 +24,8 @@ from benchmarks.mutations import sound
 from benchmarks.tables import Row, print_table
 
 Digests = dict[int, str]
+Done = tuple[Digests, float, float]
+"""Hashes of the frames by number, MiB that were held, and seconds of processor."""
 
 
 def one_call(pipe: Any, number: int, seconds: float) -> str:
@@ -37,29 +39,41 @@ def calls(pipe: Any, numbers: list[int], seconds: float) -> Digests:
 
 
 def processor() -> float:
-    """Seconds of processor of this process and of its children that have ended."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    """Seconds of processor of this process."""
+    return sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 
 
-def measured(way: str, run: Callable[[], tuple[Digests, float]]) -> tuple[Row, Digests, float]:
-    """A row of the table: what was run, how long it took, and how much memory at most."""
-    begun, used = time.perf_counter(), processor()
-    digests, held = run()
+def measured(way: str, run: Callable[[], Done]) -> tuple[Row, Digests, float]:
+    """A row of the table: what was run, how long it took, and how much memory it held."""
+    begun = time.perf_counter()
+    digests, held, used = run()
     spent = time.perf_counter() - begun
     row = {
-        "way": way, "calls": f"{len(digests)}", "s": f"{spent:.1f}", "s of processor": f"{processor() - used:.1f}",
+        "way": way, "calls": f"{len(digests)}", "s": f"{spent:.1f}", "s of processor": f"{used:.1f}",
         "memory, MiB": f"{held:.0f}",
     }  # fmt: skip
     return row, digests, spent
 
 
-def in_threads(pipe: Any, count: int, seconds: float) -> tuple[Digests, float]:
+def one_by_one(pipe: Any, numbers: list[int], seconds: float) -> Done:
+    begun = processor()
+    digests = calls(pipe, numbers, seconds)
+    return digests, memory(), processor() - begun
+
+
+def in_threads(pipe: Any, count: int, seconds: float) -> Done:
+    begun = processor()
     with ThreadPoolExecutor(count) as threads:
         done = list(threads.map(lambda number: one_call(pipe, number, seconds), range(count)))
-    return dict(enumerate(done)), memory()
+    return dict(enumerate(done)), memory(), processor() - begun
 
 
-def in_processes(processes: int, count: int, seconds: float) -> Callable[[], tuple[Digests, float]]:
+def together(answers: list[Any]) -> Done:
+    digests = {int(number): digest for digests, _, _ in answers for number, digest in digests.items()}
+    return digests, sum(held for _, held, _ in answers), sum(used for _, _, used in answers)
+
+
+def in_processes(processes: int, count: int, seconds: float) -> Callable[[], Done]:
     """Starts processes that load the model; what is returned lets them work and waits for them."""
     command = [sys.executable, "-m", "benchmarks.load", "--seconds", str(seconds), "--child"]
     shares = [range(count)[first::processes] for first in range(processes)]
@@ -70,27 +84,24 @@ def in_processes(processes: int, count: int, seconds: float) -> Callable[[], tup
     for process in running:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
 
-    def work() -> tuple[Digests, float]:
+    def work() -> Done:
         for process in running:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        answers = [json.loads(process.communicate()[0]) for process in running]
-        digests = {int(number): digest for answer in answers for number, digest in answer["digests"].items()}
-        return digests, sum(answer["memory"] for answer in answers)
+        return together([json.loads(process.communicate()[0]) for process in running])
 
     return work
 
 
-def in_forks(pipe: Any, processes: int, count: int, seconds: float) -> tuple[Digests, float]:
+def in_forks(pipe: Any, processes: int, count: int, seconds: float) -> Done:
     """Children of a process that has loaded the model already, as gunicorn --preload makes them."""
     readers = []
     for first in range(processes):
         reading, writing = os.pipe()
         if os.fork() == 0:
             os.close(reading)
-            digests = calls(pipe, list(range(count))[first::processes], seconds)
-            os.write(writing, json.dumps({"digests": digests, "memory": memory()}).encode())
+            os.write(writing, json.dumps(one_by_one(pipe, list(range(count))[first::processes], seconds)).encode())
             os._exit(0)
         os.close(writing)
         readers.append(reading)
@@ -99,7 +110,7 @@ def in_forks(pipe: Any, processes: int, count: int, seconds: float) -> tuple[Dig
         with os.fdopen(reading) as pipe_end:
             answers.append(json.loads(pipe_end.read()))
         os.wait()
-    return {int(k): v for answer in answers for k, v in answer["digests"].items()}, sum(a["memory"] for a in answers)
+    return together(answers)
 
 
 def child(numbers: list[int], seconds: float) -> None:
@@ -107,7 +118,18 @@ def child(numbers: list[int], seconds: float) -> None:
     one_call(pipe, 0, 0.1)  # warm
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps({"digests": calls(pipe, numbers, seconds), "memory": memory()}), flush=True)
+    print(json.dumps(one_by_one(pipe, numbers, seconds)), flush=True)
+
+
+def on_one_thread(run: Callable[[], Done]) -> Done:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return run()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,15 +145,19 @@ def main(arguments: list[str] | None = None) -> int:
     count, seconds = options.calls, options.seconds
     pipe = load_pipeline()
     one_call(pipe, 0, 0.1)
-    serial, expected, alone = measured("one after the other", lambda: (calls(pipe, [*range(count)], seconds), memory()))
-    ways = {
+    numbers = [*range(count)]
+    serial, expected, alone = measured("one after the other", lambda: one_by_one(pipe, numbers, seconds))
+    ways: dict[str, Callable[[], Done]] = {
         f"{count} threads at once on one pipeline": lambda: in_threads(pipe, count, seconds),
         f"{options.processes} processes": in_processes(options.processes, count, seconds),
+        "one after the other, on one thread": lambda: on_one_thread(lambda: one_by_one(pipe, numbers, seconds)),
         f"{options.processes} forked after loading": lambda: in_forks(pipe, options.processes, count, seconds),
     }
     rows, different = [serial | {"against serial": "1.00", "pixels": "-"}], 0
     for way, run in ways.items():
         row, digests, spent = measured(way, run)
+        if "on one thread" in way:  # sums are made in another order; forked workers have one thread each
+            expected = digests
         other = sum(digests[number] != expected[number] for number in expected)
         different += other
         ratio = {"against serial": f"{spent / alone:.2f}", "pixels": f"{other} calls differ" if other else "identical"}

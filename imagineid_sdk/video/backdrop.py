@@ -18,6 +18,8 @@ Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[s
 """A colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent", or the default."""
 
 SIZE = 256
+MOST_PIXELS = 50_000_000
+"""Of a picture behind the person: unpacked, a file of a few kilobytes can fill the memory."""
 HAZE = 0.1
 """Matte values within this distance of 0 and 1 are taken as 0 and 1."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
@@ -88,13 +90,19 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
     try:
         with Image.open(path) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError as error:
         raise OptionError(
             f"background={str(path)!r} is neither a picture that exists nor a known colour. Colours: "
             f"{', '.join(COLORS)}, or '#rrggbb'."
         ) from error
-    except (UnidentifiedImageError, OSError) as error:
+    except Image.DecompressionBombError as error:
+        raise OptionError(
+            f"background={str(path)!r} has too many pixels. Give a picture of up to {MOST_PIXELS // 10**6} megapixels."
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise OptionError(f"background={str(path)!r} is not a readable picture. Give a PNG or JPEG file.") from error
 
 
