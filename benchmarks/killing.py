@@ -162,6 +162,7 @@ def hub_on_loopback() -> Iterator[None]:
 
     hub, draw = LoopbackHub(), np.random.default_rng(0)
     hub.publish(REPO, {f"head/{k}.safetensors": draw.bytes(3_000_000) for k in range(4)})
+    os.environ.pop("HF_HUB_OFFLINE", None)
     os.environ |= {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     try:
         yield
