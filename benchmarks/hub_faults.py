@@ -88,7 +88,7 @@ CASES = (
     Case("offline, nothing downloaded before", "HF_HUB_OFFLINE is set", offline=True),
     Case("the Hub can't be reached", "can't be reached", lambda hub: hub.stop()),
     Case("through a proxy that is not there", "can't be reached", program="proxy"),
-    Case("a cache that can't be written", "", cache=read_only, program="read-only"),
+    Case("a cache that can't be written", "may not write to the cache", cache=read_only, program="read-only"),
     Case("a full disk", "the disk is full", program="full"),
     Case("two processes at once", None, program="twice"),
 )

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.fuzz import load_pipeline, memory
+from benchmarks.fuzz import memory
+from benchmarks.fuzz_cases import load_pipeline
 from benchmarks.mutations import sound
 from benchmarks.tables import Row, print_table
 

@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.hub.recipes import Recipe
 
-EXIT_NOTHING, EXIT_MISTAKE = 1, 2
-EXIT_SIGNAL = 128  # plus the signal's number, what shells expect
-
-ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
-"""docker stop, and a terminal that was closed. Windows has no SIGHUP."""
+EXIT_NOTHING, EXIT_MISTAKE, EXIT_SIGNAL = 1, 2, 128  # the last plus the signal's number, what shells expect
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # docker stop, and a terminal that was closed; Windows has no SIGHUP
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
     except Terminated as ended:
-        return EXIT_SIGNAL + ended.signal
+        return EXIT_SIGNAL + int(ended.args[0])
     except KeyboardInterrupt:
         print("imagineid: interrupted, nothing was written", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
@@ -61,11 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Terminated(BaseException):
-    """One of `ENDING_SIGNALS` came. Unfinished files are removed, as after Ctrl-C."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.signal = number
+    """One of `ENDING_SIGNALS` came: its number. Unfinished files are removed, as after Ctrl-C."""
 
 
 @contextmanager
@@ -73,15 +66,14 @@ def terminated_like_interrupted() -> Iterator[None]:
     """Each of `ENDING_SIGNALS` raises `Terminated` within the block."""
 
     def terminate(number: int, _: object) -> None:
-        for one in before:  # a second signal, such as that of a service that ends its whole group, must not cut off
-            signal.signal(one, signal.SIG_IGN)  # the tidying up after the first
+        for one in before:  # a second one must not cut off the tidying up after the first
+            signal.signal(one, signal.SIG_IGN)
         raise Terminated(number)
 
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # only that one may set handlers
-        known = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
-        # nohup ignores SIGHUP on purpose.
-        before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
+    main_thread = threading.current_thread() is threading.main_thread()  # only that one may set handlers
+    known = [getattr(signal, name) for name in ENDING_SIGNALS if main_thread and hasattr(signal, name)]
+    # nohup ignores SIGHUP on purpose.
+    before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
     for one in before:
         signal.signal(one, terminate)
     try:

@@ -181,6 +181,9 @@ def _explain(error: BaseException, name: str, options: HubOptions, revision: str
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = options.cache_dir or constants.HF_HUB_CACHE
         return f"the disk is full: {name} does not fit in {place}. Free some space, or give another cache_dir=..."
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        place = options.cache_dir or constants.HF_HUB_CACHE
+        return f"this user may not write to the cache in {place}. Give another cache_dir=..., or set HF_HOME."
     if "Consistency check failed" in str(error):
         return f"{name} arrived with the wrong size. Nothing of it was kept. Load the model again."
     return (
