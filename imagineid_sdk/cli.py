@@ -63,7 +63,7 @@ class Terminated(BaseException):
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """Each of `ENDING_SIGNALS` raises `Terminated` within the block."""
+    """Each of `ENDING_SIGNALS` raises `Terminated` within the block, but one that is ignored on purpose, as by nohup."""
 
     def terminate(number: int, _: object) -> None:
         for one in before:  # a second one must not cut off the tidying up after the first
@@ -72,7 +72,6 @@ def terminated_like_interrupted() -> Iterator[None]:
 
     main_thread = threading.current_thread() is threading.main_thread()  # only that one may set handlers
     known = [getattr(signal, name) for name in ENDING_SIGNALS if main_thread and hasattr(signal, name)]
-    # nohup ignores SIGHUP on purpose.
     before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
     for one in before:
         signal.signal(one, terminate)
