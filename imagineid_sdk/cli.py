@@ -63,7 +63,7 @@ class Terminated(BaseException):
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """Each of `ENDING_SIGNALS` raises `Terminated` within the block, but one that is ignored on purpose, as by nohup."""
+    """Each of `ENDING_SIGNALS` raises `Terminated` within the block, unless it is ignored on purpose (nohup)."""
 
     def terminate(number: int, _: object) -> None:
         for one in before:  # a second one must not cut off the tidying up after the first
