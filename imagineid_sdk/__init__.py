@@ -9,6 +9,7 @@ Importing the package is cheap: torch and diffusers load when the first name tha
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from .streaming import FaceStream
 
 __version__ = "0.1.0"
+
+# OpenMP's threads spin between two layers. Where another program wants the same cores, all wait for the one that was
+# put aside, and a call takes ten times as long. OpenMP reads this once, when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _HOMES = {
     "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.persona.identity",

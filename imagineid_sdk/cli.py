@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from imagineid_sdk.audio.decoding import AudioStream
     from imagineid_sdk.hub.recipes import Recipe
 
-EXIT_NOTHING, EXIT_MISTAKE = 1, 2
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, what shells expect
+EXIT_NOTHING, EXIT_MISTAKE, EXIT_SIGNAL = 1, 2, 128  # the last plus the signal's number, what shells expect
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # docker stop, and a terminal that was closed; Windows has no SIGHUP
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,35 +47,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImagineIDError as error:
         print(f"imagineid: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_MISTAKE
-    except Terminated:
-        return EXIT_TERMINATED
+    except Terminated as ended:
+        return EXIT_SIGNAL + int(ended.args[0])
     except KeyboardInterrupt:
         print("imagineid: interrupted, nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return EXIT_SIGNAL + signal.SIGINT
     except BrokenPipeError:  # e.g. `imagineid listen ... | head -1`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 class Terminated(BaseException):
-    """SIGTERM came. Unfinished files are removed, as after Ctrl-C."""
+    """One of `ENDING_SIGNALS` came: its number. Unfinished files are removed, as after Ctrl-C."""
 
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM (docker stop) raises `Terminated` within the block."""
+    """Each of `ENDING_SIGNALS` raises `Terminated` within the block, unless it is ignored on purpose (nohup)."""
 
-    def terminate(*_: object) -> None:
-        raise Terminated
+    def terminate(number: int, _: object) -> None:
+        for one in before:  # a second one must not cut off the tidying up after the first
+            signal.signal(one, signal.SIG_IGN)
+        raise Terminated(number)
 
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
+    main_thread = threading.current_thread() is threading.main_thread()  # only that one may set handlers
+    known = [getattr(signal, name) for name in ENDING_SIGNALS if main_thread and hasattr(signal, name)]
+    before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def generate(options: argparse.Namespace) -> None:

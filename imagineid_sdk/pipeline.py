@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import diffusers
@@ -14,9 +15,12 @@ from typing_extensions import Self, Unpack
 from imagineid_sdk import models, resolver
 from imagineid_sdk.audio import AudioSource, load_audio
 from imagineid_sdk.audio.decoding import AudioStream, open_audio
+from imagineid_sdk.errors import ModelError, OptionError
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
-from imagineid_sdk.hub.loading import LoadOptions, align, load_components, typed_load_errors
+from imagineid_sdk.files import folder_placed_when_complete
+from imagineid_sdk.hub.loading import LoadOptions, align, load_components
+from imagineid_sdk.hub.plausible import typed_load_errors, typed_save_errors
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
@@ -101,6 +105,21 @@ class ImagineIDPipeline(DiffusionPipeline):
                 torch.nn.Module.to(module, dtype)
         super().to(*(arg for arg in args if arg is not None and not isinstance(arg, torch.dtype)), **kwargs)
         return self
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
+        """As in diffusers, complete or not at all; of an older model there each file is replaced as a whole.
+
+        Raises:
+            ModelError: it can't be written.
+            OptionError: pickles were asked for.
+        """
+        if not options.get("safe_serialization", True):
+            raise OptionError("safe_serialization=False would write pickles, which nothing here opens. Leave it out.")
+        target = Path(os.path.realpath(save_directory))
+        if options.get("push_to_hub"):
+            options.setdefault("repo_id", target.name)
+        with folder_placed_when_complete(target, ModelError) as partial, typed_save_errors():
+            super().save_pretrained(str(partial), **options)
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
         """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used.

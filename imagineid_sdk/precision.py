@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -43,22 +44,39 @@ def bfloat16_pays(device: torch.device) -> bool:
 def pinned_torch() -> Iterator[None]:
     """torch as the networks expect it, whatever the caller has set: no gradients, no autocast, new tensors in float32
     and on the CPU."""
-    dtype = torch.get_default_dtype()
     elsewhere = torch.get_default_device().type != "cpu"
     autocast = [kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.is_autocast_enabled(kind)]
-    if dtype != torch.float32:
-        torch.set_default_dtype(torch.float32)
+    with ExitStack() as settings:
+        settings.enter_context(_float32_by_default())
+        settings.enter_context(torch.no_grad())
+        for kind in autocast:
+            settings.enter_context(torch.autocast(kind, enabled=False))
+        if elsewhere:
+            settings.enter_context(torch.device("cpu"))
+        yield
+
+
+class _Default:
+    """The default type is one for all threads: the first call that begins puts it aside, the last one that ends puts it
+    back."""
+
+    lock, calls, before = threading.Lock(), 0, torch.float32
+
+
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    with _Default.lock:
+        if _Default.calls == 0:
+            _Default.before = torch.get_default_dtype()
+            torch.set_default_dtype(torch.float32)
+        _Default.calls += 1
     try:
-        with ExitStack() as settings:
-            settings.enter_context(torch.no_grad())
-            for kind in autocast:
-                settings.enter_context(torch.autocast(kind, enabled=False))
-            if elsewhere:
-                settings.enter_context(torch.device("cpu"))
-            yield
+        yield
     finally:
-        if dtype != torch.float32:
-            torch.set_default_dtype(dtype)
+        with _Default.lock:
+            _Default.calls -= 1
+            if _Default.calls == 0:
+                torch.set_default_dtype(_Default.before)
 
 
 def pinned(compute: Callable[Given, Result]) -> Callable[Given, Result]:

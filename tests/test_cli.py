@@ -247,7 +247,7 @@ def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
     assert "png, rgb24" in media.describe(tmp_path / "faces.png")
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path, sent, status):
     soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
     command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
@@ -263,3 +263,24 @@ def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_
     if sent == signal.SIGINT:
         assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
     assert os.listdir(tmp_path) == ["minute.wav"]
+
+
+def test_a_signal_that_was_ignored_on_purpose_stays_so(monkeypatch, voice, tmp_path):
+    """nohup ignores SIGHUP, so that the work goes on when the terminal is closed."""
+    seen = []
+    monkeypatch.setattr(cli, "load_pipeline", lambda model: seen.append(signal.getsignal(signal.SIGHUP)) or 1 / 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            run("listen", voice)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert seen == [signal.SIG_IGN]
+
+
+def test_handlers_of_the_program_around_it_are_put_back(monkeypatch, voice):
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)]
+    monkeypatch.setattr(cli, "load_pipeline", lambda model: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("listen", voice)
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)] == before

@@ -110,3 +110,46 @@ def test_contradictions_are_refused_before_anything_is_loaded(monkeypatch):
     ):  # fmt: skip
         with pytest.raises(OptionError, match=words):
             ImagineIDPipeline.from_pretrained(**options)
+
+
+def test_calls_in_several_threads_share_what_they_put_aside():
+    """The default type is one for all threads: whoever ends first must not put it back under the others."""
+    import threading
+
+    seen: list[torch.dtype] = []
+    inside, first_is_out = threading.Barrier(2), threading.Event()
+
+    def first() -> None:
+        with pinned_torch():
+            inside.wait()
+        first_is_out.set()
+
+    def second() -> None:
+        with pinned_torch():
+            inside.wait()
+            first_is_out.wait()
+            seen.append(torch.get_default_dtype())
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        threads = [threading.Thread(target=first), threading.Thread(target=second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == [torch.float32] and torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_threads_wait_without_spinning_unless_the_user_wants_them_to():
+    """On busy cores, threads that spin make a call ten times slower. OpenMP reads this when torch is first imported."""
+    import os
+    import subprocess
+    import sys
+
+    program = "import os, imagineid_sdk; print(os.environ['OMP_WAIT_POLICY'])"
+    for given, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == expected, done.stderr

@@ -244,3 +244,22 @@ def test_empty_sound_is_no_video(pipeline, tmp_path):
     with open_pipe(io.BytesIO(b""), raw_rate=RATE) as sound, pytest.raises(AudioError, match="empty"):
         pipeline.write_mp4(sound, tmp_path / "a.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_written_video_holds_on_to_nothing(pipeline, make_voice):
+    """A person's networks take tens of megabytes: they must not wait for the garbage collector."""
+    import gc
+
+    from imagineid_sdk.imagining.renderer import FrameRenderer
+
+    def renderers() -> int:
+        return sum(type(one) is FrameRenderer for one in gc.get_objects())
+
+    gc.collect()
+    before = renderers()
+    gc.disable()
+    try:
+        pipeline.write_mp4(make_voice(0.3), io.BytesIO(), fps=5, seed=1, reference_steps=1)
+        assert renderers() == before
+    finally:
+        gc.enable()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from imagineid_sdk.audio.arrays import check_rate
 from imagineid_sdk.audio.decoders import Decoded, read_through
 from imagineid_sdk.audio.decoding import check_stated_rate
 from imagineid_sdk.audio.mixing import Levels
@@ -15,6 +16,10 @@ from imagineid_sdk.errors import AudioError
 
 MINIMUM_DURATION = 0.04
 """Seconds. Shorter than one frame of a 25 fps video there is nothing to show."""
+
+MOST_HELD = 2 << 30
+"""Bytes of samples that are held in memory: an hour and a half of stereo at 48 kHz. A file of a few megabytes can hold
+days of silence."""
 
 _PIECE = 1 << 20
 """Samples that are mixed and resampled at a time."""
@@ -39,7 +44,9 @@ class AudioClip:
     source: str | None
 
 
-def load_audio(source: AudioSource, sampling_rate: int | None = None) -> AudioClip:
+def load_audio(
+    source: AudioSource, sampling_rate: int | None = None, *, longest: float | None = None
+) -> AudioClip:  # fmt: skip
     """Read, check and resample a sound.
 
     Args:
@@ -48,18 +55,20 @@ def load_audio(source: AudioSource, sampling_rate: int | None = None) -> AudioCl
             (samples,), (channels, samples) or (samples, channels), where of two axes the shorter one is the channels;
             ``(rate, array)``; ``{"array": ..., "sampling_rate": ...}``; or a clip, which is returned as it is.
         sampling_rate: Hz. Of arrays: 16,000 where left out. Files know their own; giving another one is an error.
+        longest: seconds; a longer sound is refused as soon as it is seen to be, for services that take any file.
 
     More than two channels become one: the mean of those that carry sound. Float samples beyond [-1, 1] are scaled down
     as a whole to a peak of 1, never clipped. Silence is fine. A file that was cut off is used as far as it goes.
 
     Raises:
         AudioNotFoundError: no such file.
-        AudioError: not a sound, empty, shorter than `MINIMUM_DURATION`, or holding NaN or infinite samples.
+        AudioError: not a sound, empty, shorter than `MINIMUM_DURATION`, longer than `longest` or than memory should
+            hold (`MOST_HELD`), or holding NaN or infinite samples.
     """
     if isinstance(source, AudioClip):
         return source
     sound = encoded(source, sampling_rate)
-    _, (rate, stored, levels) = read_through(sound, collect)
+    _, (rate, stored, levels) = read_through(sound, lambda decoded: collect(decoded, sound.label, longest))
     levels.check(sound.label)
     check_stated_rate(sound, rate, sampling_rate if sound.samples is None else None)
     check_duration(len(stored) / rate, sound.label)
@@ -73,11 +82,18 @@ def load_audio(source: AudioSource, sampling_rate: int | None = None) -> AudioCl
     return AudioClip(samples, len(original) / rate, original, rate, sound.source)
 
 
-def collect(decoded: Decoded) -> tuple[int, np.ndarray, Levels]:
+def collect(decoded: Decoded, label: str, longest: float | None) -> tuple[int, np.ndarray, Levels]:
     """Rate, float32 samples (samples, channels) and levels. The blocks grow one buffer, so nothing is held twice."""
     levels, buffer = Levels(decoded.channels), bytearray()
+    check_rate(decoded.rate)
+    most = MOST_HELD / (4 * decoded.channels * decoded.rate)
     for block in decoded.blocks:
         levels.add(block)
+        if levels.samples > decoded.rate * min(most, longest or most):
+            limit = f"{longest:g} s are allowed here" if longest and longest < most else f"{most:.0f} s fit in memory"
+            raise AudioError(
+                f"{label} is too long: {limit}. Give a part of it; pipe.write_mp4 makes videos of sounds of any length."
+            )
         buffer += np.ascontiguousarray(block, dtype=np.float32).data
     return decoded.rate, np.frombuffer(buffer, dtype=np.float32).reshape(-1, decoded.channels), levels
 

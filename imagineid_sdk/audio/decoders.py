@@ -113,13 +113,20 @@ def with_ffmpeg(source: Encoded) -> Iterator[Decoded]:
         with run_ffmpeg(f"file:{source.path}", source.label) as decoded:
             yield decoded
         return
-    with temporary_file(source.content) as path, run_ffmpeg(f"file:{path}", source.label) as decoded:
-        yield decoded  # ffmpeg has to seek: an m4a may keep its index at the end
+    # ffmpeg has to seek: an m4a may keep its index at the end.
+    with (
+        temporary_file(source.content) as (path, given),
+        run_ffmpeg(f"file:{path}", source.label, given=given) as decoded,
+    ):
+        yield decoded
 
 
 @contextmanager
-def run_ffmpeg(address: str, label: str, stdin: IO[bytes] | None = None, head: bytes = b"") -> Iterator[Decoded]:
-    """Decode with the bundled ffmpeg, from an address, or from `head` and the rest of `stdin`."""
+def run_ffmpeg(
+    address: str, label: str, stdin: IO[bytes] | None = None, head: bytes = b"", given: tuple[int, ...] = ()
+) -> Iterator[Decoded]:
+    """Decode with the bundled ffmpeg, from an address, which may need `given` descriptors, or from `head` and the rest
+    of `stdin`."""
     command = [find_ffmpeg(), "-v", "error", *(["-nostdin"] if stdin is None else [])]
     command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
     if stdin is not None:  # begin with little: more may be long in coming
@@ -128,7 +135,7 @@ def run_ffmpeg(address: str, label: str, stdin: IO[bytes] | None = None, head: b
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, pass_fds=given,
         )  # fmt: skip
         output = cast(IO[bytes], process.stdout)
         if stdin is not None:

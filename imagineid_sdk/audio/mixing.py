@@ -42,7 +42,8 @@ class Levels:
         if not len(block):
             return
         self.samples += len(block)
-        self._peaks = np.maximum(self._peaks, np.abs(block).max(axis=0))
+        with np.errstate(invalid="ignore"):  # NaN of a damaged file is counted below
+            self._peaks = np.maximum(self._peaks, np.abs(block).max(axis=0))
         if not np.isfinite(self._peaks).all():
             self.impossible += int(block.size - np.count_nonzero(np.isfinite(block)))
             return

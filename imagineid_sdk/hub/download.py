@@ -9,20 +9,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
-from imagineid_sdk.errors import HubError, OptionError, WeightsError
+from imagineid_sdk.errors import HubError, ModelError, OptionError, WeightsError
 
 SHA256 = re.compile("[0-9a-f]{64}")
 """The Hub tags every large file with the SHA-256 of its content, and the cache names the file after its tag."""
 PICKLES = (".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth")
 """Endings of files that run code when they are read. Nothing here ever opens one."""
+
+
+ABANDONED = 600
+"""Seconds without a change after which an unfinished download is a dead one's: a living one gives up long before."""
 
 
 class HubOptions(BaseModel):
@@ -68,10 +73,12 @@ def fetch(repo: str, name: str, options: HubOptions, revision: str | None = None
 
     Raises:
         HubError: it can't be had.
+        ModelError: its name leads out of the repository.
         WeightsError: it is a pickle, or its content is not what the Hub says it is.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    check_inside(name, repo)
     if name.endswith(PICKLES):
         raise pickle_refused(repo, name)
     revision = revision or options.revision
@@ -83,7 +90,18 @@ def fetch(repo: str, name: str, options: HubOptions, revision: str | None = None
         )  # fmt: skip
     if path != before or options.force_download:
         _check_content(repo, name, Path(path))
+        _remove_abandoned(Path(path).resolve().parent)
     return Path(path)
+
+
+def check_inside(name: str, place: str | Path) -> None:
+    """Raises ModelError for the name of a file that would lie outside of the model's folder, on any system."""
+    windows = PureWindowsPath(name)
+    if not name or "\0" in name or windows.anchor or ".." in windows.parts or PurePosixPath(name).is_absolute():
+        raise ModelError(
+            f"{place} names the file {name!r}, which does not lie in its folder, so it is not opened. Expected names "
+            "of files in it, such as head/config.json. Don't use a model that you don't trust."
+        )
 
 
 def pickle_refused(place: str | Path, name: str) -> WeightsError:
@@ -111,6 +129,14 @@ def _check_content(repo: str, name: str, path: Path) -> None:
         f"{name} of {repo} arrived damaged: its SHA-256 is {digest.hexdigest()[:12]}…, the Hub says "
         f"{blob.name[:12]}…. Nothing of it was kept. Load the model again; should it repeat, look at the network."
     )
+
+
+def _remove_abandoned(blobs: Path) -> None:
+    """What downloads that were killed have left: huggingface_hub never takes it up again, nor away."""
+    for path in blobs.glob("*.incomplete"):
+        with suppress(OSError):  # somebody else's, or gone by now
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
 
 
 @contextmanager
@@ -155,6 +181,9 @@ def _explain(error: BaseException, name: str, options: HubOptions, revision: str
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = options.cache_dir or constants.HF_HUB_CACHE
         return f"the disk is full: {name} does not fit in {place}. Free some space, or give another cache_dir=..."
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        place = options.cache_dir or constants.HF_HUB_CACHE
+        return f"this user may not write to the cache in {place}. Give another cache_dir=..., or set HF_HOME."
     if "Consistency check failed" in str(error):
         return f"{name} arrived with the wrong size. Nothing of it was kept. Load the model again."
     return (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import nn
 from imagineid_sdk.errors import MissingExtraError, OptionError, WeightsError
 from imagineid_sdk.face.mesh import rasterizer
 from imagineid_sdk.hub.download import HubOptions
+from imagineid_sdk.hub.plausible import check_networks
 from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
 from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
@@ -85,10 +85,13 @@ class LoadOptions(HubOptions):
         if needs_accelerate and find_spec("accelerate") is None:
             raise MissingExtraError("device_map= or low_cpu_mem_usage=True", "sd15")
         folder = resolve(model)
+        if folder == embedded_model():
+            return folder
         if folder is None:
-            return fetch_model(str(model), self)
-        if folder != embedded_model():
+            folder = fetch_model(str(model), self)
+        else:
             check_folder(folder, self.variant)
+        check_networks(folder, self.variant, str(model))
         return folder
 
     def for_diffusers(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,17 +166,3 @@ def align(components: Iterable[Any]) -> None:
             for tensor in (*network.parameters(), *network.buffers()):
                 if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
                     tensor.data = tensor.data.clone()
-
-
-@contextmanager
-def typed_load_errors(place: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn diffusers' errors into typed ones, with the remedy."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingExtraError(f"Loading {place} in this way ({error})", "sd15") from error
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise WeightsError(
-            f"The model in {place} can't be loaded ({error}). Expected a complete model written by "
-            "pipe.save_pretrained(folder); give force_download=True to fetch a Hub repository again."
-        ) from error

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from imagineid_sdk.errors import HubError, MissingExtraError, ModelError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused, typed_hub_errors
+from imagineid_sdk.hub.plausible import INDEX, check_index
 
 EMBEDDED = ("tiny",)
 """Models inside the package."""
-INDEX = "model_index.json"
 WEIGHTS = ".safetensors"
 CONFIGS = ("config.json", "scheduler_config.json", "tokenizer_config.json")
 """One of them is in every component's folder."""
@@ -37,6 +37,8 @@ def resolve(model: str | os.PathLike[str] | None) -> Path | None:
         return embedded_model()
     if isinstance(model, str) and model in EMBEDDED:
         return embedded_model(model)
+    if not isinstance(model, (str, os.PathLike)):
+        raise ModelError(f"A {type(model).__name__} is no model. Give the name of one, or the path of a folder.")
     folder = Path(model)
     if folder.is_dir():
         if (folder / INDEX).is_file():
@@ -95,16 +97,19 @@ def component_names(index: Path, place: str | Path) -> list[str]:
         MissingExtraError: some are of transformers, which is not installed.
         ModelError: it is not the index of an ImagineID pipeline.
     """
+    from imagineid_sdk import models
+
     try:
         listed = json.loads(index.read_text(encoding="utf-8"))
         kind = listed["_class_name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{INDEX} of {place} can't be read ({error}). Expected what save_pretrained wrote.") from error
     if kind != "ImagineIDPipeline":
         raise ModelError(
             f"{place} holds a {kind}, not an ImagineIDPipeline. To build a face from Stable Diffusion's parts, use "
             "ImagineIDPipeline.from_pretrained('sd15'), with denoiser=... for another base model."
         )
+    check_index(listed, (*models.COMPONENTS, *models.OPTIONAL), f"{INDEX} of {place}")
     libraries = {name: entry[0] for name, entry in listed.items() if isinstance(entry, list) and entry[0] is not None}
     if "transformers" in libraries.values():
         require_transformers(f"The model {str(place)!r}")

@@ -29,6 +29,8 @@ PLACES = {
 
 SIZE = 512
 PICTURES = Path(__file__).parent / "backdrops"
+MOST_PIXELS = 50_000_000
+"""Of a picture behind the person: unpacked, a file of a few kilobytes can fill the memory."""
 HAZE = 16
 """Values of the matte up to which nothing is there, and as far from the top all of it."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
@@ -155,13 +157,19 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
     try:
         with Image.open(path) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError as error:
         raise OptionError(
             f"background={str(path)!r} is neither a picture that exists nor a known place or colour. Places: "
             f"{', '.join(PLACES)}. Colours: {', '.join(COLORS)}, or '#rrggbb'."
         ) from error
-    except (UnidentifiedImageError, OSError) as error:
+    except Image.DecompressionBombError as error:
+        raise OptionError(
+            f"background={str(path)!r} has too many pixels. Give a picture of up to {MOST_PIXELS // 10**6} megapixels."
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise OptionError(f"background={str(path)!r} is not a readable picture. Give a PNG or JPEG file.") from error
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import soundfile
 
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import VideoError
-from imagineid_sdk.files import check_folder, folder_made, typed_write_errors
+from imagineid_sdk.files import check_folder, folder_placed_when_complete
 from imagineid_sdk.video.picture import write_png
 from imagineid_sdk.video.provenance import Signing, read_signer
 
@@ -43,26 +41,16 @@ def write_pictures(
     """
     target = check_empty_folder(path)
     signer = read_signer(sign, picture_in(path, 0))
-    partial = target.with_name(f".imagineid-{uuid.uuid4().hex}.part")
-    with folder_made(target):
-        try:
-            with typed_write_errors(target):
-                partial.mkdir()
-            count = -1
-            for count, frame in enumerate(frames):
-                picture = write_png(picture_in(partial, count), frame, metadata)
-                if signer is not None:
-                    signer.sign(picture, picture.suffix, picture.name)
-            if count < 0:
-                raise VideoError("There are no frames to write. Give at least one.")
-            with typed_write_errors(target):
-                if audio is not None:
-                    soundfile.write(partial / "sound.wav", audio.original, audio.original_rate)
-                if target.exists():
-                    target.rmdir()
-                os.replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with folder_placed_when_complete(target, VideoError) as partial:
+        count = -1
+        for count, frame in enumerate(frames):
+            picture = write_png(picture_in(partial, count), frame, metadata)
+            if signer is not None:
+                signer.sign(picture, picture.suffix, picture.name)
+        if count < 0:
+            raise VideoError("There are no frames to write. Give at least one.")
+        if audio is not None:
+            soundfile.write(partial / "sound.wav", audio.original, audio.original_rate)
     return Path(path)
 
 

@@ -199,7 +199,10 @@ class Recorder:
             self._pump = threading.Thread(target=_pump, args=(pipe, cast(IO[bytes], self._file)), daemon=True)
             self._pump.start()
             self._closing.callback(self._pump.join)
-        pictures = _Feeder(lambda: cast(IO[bytes], self._process.stdin), waiting=FRAMES_WAITING)
+        # No cycles: the metadata may hold the person's networks, which must not wait for the garbage collector.
+        self._metadata = {}
+        stdin = cast(IO[bytes], self._process.stdin)
+        pictures = _Feeder(lambda: stdin, waiting=FRAMES_WAITING)
         self._closing.callback(pictures.join)
         self._closing.callback(self._end)  # first of all: what waits for an encoder would wait for ever
         return pictures
@@ -342,9 +345,8 @@ class _Feeder:
 
     def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
         self.broken = False
-        self._connect = connect
         self._queue: queue.Queue[memoryview | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(connect,), daemon=True)
         self._thread.start()
 
     def put(self, content: memoryview | None) -> None:
@@ -357,10 +359,10 @@ class _Feeder:
             self._queue.put(None)
             self._thread.join()
 
-    def _run(self) -> None:
+    def _run(self, connect: Callable[[], IO[bytes]]) -> None:
         pipe: IO[bytes] | None = None
         try:
-            pipe = self._connect()
+            pipe = connect()
         except OSError:
             self.broken = True
         while (content := self._queue.get()) is not None:

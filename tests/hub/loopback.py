@@ -11,6 +11,7 @@ import hashlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def folder_files(folder: Path) -> dict[str, Content]:
 @dataclass
 class LoopbackHub:
     """`faults`: file name (without folders) -> "cut" (the connection breaks once in the middle), "short" (the content
-    ends early), "flipped" (a byte differs), "broken" (500)."""
+    ends early), "flipped" (a byte differs), "slow" (a pause of 3 seconds in the middle), "broken" (500)."""
 
     repositories: dict[str, Repository] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
@@ -180,6 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
             del self.hub.faults[name]
             self._answer(200, headers, content[: len(content) // 2], length=len(content))
             self.close_connection = True
+            return
+        if fault == "slow":
+            self._answer(200, headers, content[: len(content) // 2], length=len(content))
+            time.sleep(3)
+            self.wfile.write(content[len(content) // 2 :])
             return
         self._answer(206 if first else 200, headers, content)
 

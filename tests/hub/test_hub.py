@@ -233,6 +233,16 @@ def test_a_full_disk_is_named(face, small_model, tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.parametrize("kind", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_cache_that_can_not_be_written_is_named(face, tmp_path, monkeypatch, kind):
+    def refuse(*_: object, **__: object) -> None:
+        raise kind
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+    with pytest.raises(HubError, match=f"may not write to the cache in {tmp_path}.*cache_dir="):
+        load(cache_dir=tmp_path)
+
+
 def test_options_of_the_wrong_type_are_named():
     with pytest.raises(OptionError, match="revision=3"):
         load(revision=3)

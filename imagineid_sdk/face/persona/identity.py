@@ -173,13 +173,15 @@ class Identity:
             raise IdentityFileError(f"No identity file at {path}. Save one with out.identity.save('{path}').")
         try:
             with safe_open(path, framework="np") as file:
-                fields = json.loads(file.metadata()["identity"])
+                fields = json.loads((file.metadata() or {})["identity"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if not isinstance(fields, dict):
+                raise TypeError(f"its description is a {type(fields).__name__}, and an object is expected")
             fields = {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
             loaded = cls(
                 code=tensors["code"], traits=tensors.get("traits"), reference=tensors.get("reference"), **fields
             )  # fmt: skip
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise IdentityFileError(
                 f"{path} is not an identity file of this version ({error}). Expected a .safetensors file written by "
                 "Identity.save(); imagine the person again from the voice and the seed."
@@ -211,15 +213,17 @@ class Identity:
                 return f"{name} is {value!r}, and {low} to {high} is expected"
         for name in ("hair_rgb", "skin_rgb", "clothes_rgb", "ancestry"):
             value = getattr(self, name)
-            if len(value) != 3 or not all(_is_number(part) and 0 <= part <= 1 for part in value):
+            if not _are_numbers(value, 0, 1) or len(value) != 3:
                 return f"{name} is {value!r}, and three numbers from 0 to 1 are expected"
-        if self.hair_shape is not None and not all(_is_number(part) and abs(part) <= 1 for part in self.hair_shape):
-            return f"hair_shape is {self.hair_shape!r}, and numbers from -1 to 1 are expected"
+        if self.hair_shape is not None and not (_are_numbers(self.hair_shape, -1, 1) and len(self.hair_shape) <= 4):
+            return f"hair_shape is {self.hair_shape!r}, and up to four numbers from -1 to 1 are expected"
         if self.beard_growth is not None and not (_is_number(self.beard_growth) and 0 <= self.beard_growth <= 2):
             return f"beard_growth is {self.beard_growth!r}, and 0 to 2 is expected"
         for name in WORD_FIELDS:
             if getattr(self, name) not in WORDS[name]:
                 return f"{name} is {getattr(self, name)!r}, and one of {', '.join(WORDS[name])} is expected"
+        if not isinstance(self.model, str):
+            return f"model is {self.model!r}, and a word is expected"
         return None
 
     def without_face(self) -> Identity:
@@ -228,4 +232,8 @@ class Identity:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _are_numbers(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, (tuple, list)) and all(_is_number(part) and low <= part <= high for part in value)

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from imagineid_sdk.errors import ModelError, OptionError
+from imagineid_sdk.hub.download import check_inside
 
 FOLDER = Path(__file__).parent
 
@@ -39,6 +40,20 @@ class Source(BaseModel):
     license: str = "not stated"
     megabytes: int = Field(default=0, ge=0)
     purpose: str = ""
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        for name in files:
+            check_inside(name, "The recipe")
+        return files
+
+    @field_validator("subfolder")
+    @classmethod
+    def _below(cls, subfolder: str) -> str:
+        if subfolder:
+            check_inside(subfolder, "The recipe")
+        return subfolder
 
     def replaced_by(self, other: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
         """The same role with another checkpoint: a repository or folder of the same layout, or fields to change."""
