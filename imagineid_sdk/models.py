@@ -50,5 +50,8 @@ OPTIONAL = (
 IMAGINING = (*(name for name in COMPONENTS if name not in LISTENING_AND_FACE), "text_encoder")
 """Networks that imagine, with either backend; ``dtype=`` is theirs."""
 
+CONVOLUTIONAL = ("autoencoder", "portrait_decoder", "denoiser", "spatial_adapter", "blending_adapter")
+"""Networks that are fastest with channels last."""
+
 for _name in __all__:
     globals()[_name].__module__ = __name__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal, overload
 
 import diffusers
@@ -15,12 +14,11 @@ from typing_extensions import Self, Unpack
 from imagineid_sdk import models, resolver
 from imagineid_sdk.audio import AudioSource, load_audio
 from imagineid_sdk.audio.decoding import AudioStream, open_audio
-from imagineid_sdk.errors import ModelError, OptionError
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import model_fingerprint
-from imagineid_sdk.files import folder_placed_when_complete
-from imagineid_sdk.hub.loading import LoadOptions, align, load_components
-from imagineid_sdk.hub.plausible import typed_load_errors, typed_save_errors
+from imagineid_sdk.hub.loading import LoadOptions, lay_out, load_components
+from imagineid_sdk.hub.plausible import typed_load_errors
+from imagineid_sdk.hub.saving import saved_as_a_whole
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
@@ -53,16 +51,12 @@ class ImagineIDPipeline(DiffusionPipeline):
         portrait_decoder: Any = None, attribute_embedder: Any = None, semantic_adapter: Any = None,
         blending_adapter: Any = None, text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
     ) -> None:  # fmt: skip
-        """``portrait_decoder``, ``attribute_embedder``, ``semantic_adapter`` and ``blending_adapter`` belong to
-        ``tiny``, ``text_encoder``, ``tokenizer`` and ``scheduler`` to Stable Diffusion; a pipeline has one or the
-        other."""
+        """The four from ``portrait_decoder`` on belong to ``tiny``, the last three to Stable Diffusion; a pipeline has
+        one or the other."""
         components = {name: given for name, given in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.register_modules(**components)
-        for module in (autoencoder, portrait_decoder, denoiser, spatial_adapter, blending_adapter):
-            if module is not None:
-                module.to(memory_format=torch.channels_last)
-        align(components.values())
+        lay_out(components)
         self.workers, self.fingerprint = Workers(1), model_fingerprint(denoiser, autoencoder)
 
     @classmethod
@@ -107,25 +101,14 @@ class ImagineIDPipeline(DiffusionPipeline):
         return self
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
-        """As in diffusers, complete or not at all; of an older model there each file is replaced as a whole.
-
-        Raises:
-            ModelError: it can't be written.
-            OptionError: pickles were asked for.
-        """
-        if not options.get("safe_serialization", True):
-            raise OptionError("safe_serialization=False would write pickles, which nothing here opens. Leave it out.")
-        target = Path(os.path.realpath(save_directory))
-        if options.get("push_to_hub"):
-            options.setdefault("repo_id", target.name)
-        with folder_placed_when_complete(target, ModelError) as partial, typed_save_errors():
-            super().save_pretrained(str(partial), **options)
+        """As in diffusers, complete or not at all; of an older model there each file is replaced as a whole. Raises
+        ModelError if it can't be written, OptionError for pickles."""
+        with saved_as_a_whole(save_directory, options) as partial:
+            super().save_pretrained(partial, **options)
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """The profile of a voice; no pixels. Raises AudioError for a sound that can't be used.
-
-        Sex and age come with how sure they are; ``heard`` is False where the voice said too little.
-        """
+        """The profile of a voice; no pixels. Sex and age come with how sure they are; ``heard`` is False where the
+        voice said too little. Raises AudioError for a sound that can't be used."""
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 
@@ -167,9 +150,7 @@ class ImagineIDPipeline(DiffusionPipeline):
         return_dict: Literal[True] = True, **options: Unpack[CallKwargs],
     ) -> ImagineIDOutput: ...  # fmt: skip
     @overload
-    def __call__(
-        self, audio: Any = None, *, return_dict: bool, **options: Any
-    ) -> tuple[Any, ...] | list[Any]: ...  # fmt: skip
+    def __call__(self, audio: Any = None, *, return_dict: bool, **options: Any) -> tuple[Any, ...] | list[Any]: ...
     def __call__(
         self, audio: Any = None, *, content: AudioSource | None = None, callback: Callback | None = None,
         return_dict: bool = True, **options: Any,
@@ -248,9 +229,7 @@ class ImagineIDPipeline(DiffusionPipeline):
 
     def renderer(self, identity: Person, **options: Unpack[GenerateKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
-
-        The face is imagined first if ``identity`` has none; ``renderer.identity`` has it.
-        """
+        The face is imagined first if ``identity`` has none; ``renderer.identity`` has it."""
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
 

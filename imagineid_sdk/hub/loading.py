@@ -20,7 +20,7 @@ from imagineid_sdk.hub.download import HubOptions
 from imagineid_sdk.hub.plausible import check_networks
 from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
-from imagineid_sdk.models import COMPONENTS, IMAGINING, LISTENING_AND_FACE
+from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE
 from imagineid_sdk.precision import pinned, read_dtype
 from imagineid_sdk.quantization import WEIGHTS_FILE, unpack
 from imagineid_sdk.video import watermark
@@ -155,13 +155,16 @@ def load_component(folder: Path, name: str, kind: type[Any]) -> Any:
     return module.eval()
 
 
-def align(components: Iterable[Any]) -> None:
-    """Give the networks among ``components`` tensors of their own for those that are views into a mapped file.
+def lay_out(components: Mapping[str, Any]) -> None:
+    """Lay the weights of networks out in memory: convolutions as they are fastest, and no views into a mapped file.
 
-    They begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
+    Those begin at any byte there, and the last bits of a product depend on that: a model that is saved and loaded would
     no longer make the same frames.
     """
-    for network in components:
+    for name in CONVOLUTIONAL:
+        if components.get(name) is not None:
+            components[name].to(memory_format=torch.channels_last)
+    for network in components.values():
         if isinstance(network, nn.Module):
             for tensor in (*network.parameters(), *network.buffers()):
                 if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:

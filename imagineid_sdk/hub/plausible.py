@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from torch.nn.modules import module as hooks
 
@@ -79,15 +78,6 @@ def typed_load_errors(place: str | os.PathLike[str], part: str = "") -> Iterator
             f"The model in {place} can't be loaded ({part}{str(error) or type(error).__name__}). Expected a complete "
             "model written by pipe.save_pretrained(folder); give force_download=True to fetch a Hub repository again."
         ) from error
-
-
-@contextmanager
-def typed_save_errors() -> Iterator[None]:
-    """What safetensors says of a full disk -> OSError, as everybody else says it."""
-    try:
-        yield
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
 
 
 def network_class(library: str | None, name: str | None) -> type[Any] | None:
