@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ from examples.training.train_autoencoder import (
 )
 from examples.training.training_set import Draw, TrainingSet
 from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, warp
-from imagineid_sdk.imagining.adapters.painting import CELL
+from imagineid_sdk.imagining.adapters.painting import CELL, EYES, MOUTH, cut
 from imagineid_sdk.imagining.adapters.semantic import SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import compose
@@ -91,7 +91,7 @@ def random_frames(people: TrainingSet, persons: int) -> Draw:
 def make_frames(
     base: Base, adapters: dict, people: TrainingSet, draw: Draw
 ) -> tuple[Painted, torch.Tensor, torch.Tensor]:
-    """What the networks say about the frames, the portraits warped to them at 256, and the denoised latents. Frames of
+    """What the networks say about the frames, the portraits warped to them at 512, and the denoised latents. Frames of
     one person stand together."""
     first = people.portraits_of(Draw(draw.people[::FRAMES], draw.frames[::FRAMES], draw.mirrored[::FRAMES]))
     chosen = first.people.to(DEVICE)
@@ -111,13 +111,13 @@ def make_frames(
     coarse = F.avg_pool2d(portraits, CELL)[repeats]
     centers, look = people.centers(draw), look_at(full)
     painted = paint(adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look)
-    return painted, F.avg_pool2d(full, 2), latents
+    return painted, full, latents
 
 
 def matched_crops(
     region: PaintedRegion, crops: Crops, draw: Draw, window: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Painted pixels ``(pairs, 4, height, width)`` and renders ``(pairs, 5, height, width)`` of the same windows, of
+    """Pixels ``(pairs, 4, height, width)`` and renders ``(pairs, 5, height, width)`` of the same windows, of
     those frames that have a crop."""
     made, wanted = [], []
     width, height = window
@@ -201,15 +201,19 @@ def main() -> None:
         images, segmentation = to_images(people.pictures(draw))
         with autocast():
             painted, warped, latents = make_frames(base, adapters, people, draw)
-            losses, total, seen = compare(assemble(painted, warped), images, segmentation, "whole_discriminator")
+            losses, total, seen = compare(
+                assemble(painted, F.avg_pool2d(warped, 2)), images, segmentation, "whole_discriminator"
+            )
             losses["own"] = (painted.picture.float() - F.avg_pool2d(images, 2)).abs().mean()
             losses["latents"] = (latents.float() - people.latents(draw)).square().mean()
             losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
             total = total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
             told = [("whole_discriminator", *seen)]
-            for (part, window), region in zip(WINDOWS.items(), painted.regions, strict=True):
-                made, wanted = matched_crops(region, crops[part], draw, window)
+            for (part, window), kind, region in zip(WINDOWS.items(), (MOUTH, EYES), painted.regions, strict=True):
+                below = cut(warped, region.corners, kind, CELL)
+                shown = replace(region, pixels=below + region.mask * (region.pixels - below))
+                made, wanted = matched_crops(shown, crops[part], draw, window)
                 if len(made):
                     judge = f"{part}_discriminator"
                     close, more, pair = compare(made.float(), *to_images(wanted), judge)

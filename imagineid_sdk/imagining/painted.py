@@ -80,7 +80,7 @@ def paint(
     for k, (region, painter) in enumerate(((MOUTH, adapter.mouth), (EYES, adapter.eyes))):
         corners = corner(centers[:, k], region, cells)
         below = F.interpolate(cut(trunk, corners, region, 0.5), scale_factor=2, mode="nearest")
-        pixels, share = painter(below, cut(maps, corners, region), look(region, corners).float())
+        pixels, share = painter(below, cut(maps, corners, region), look(region, corners).to(trunk.dtype))
         regions.append(PaintedRegion(corners, pixels, share * fade(region).to(share)))
     return Painted(picture, mask, gain, tuple(regions))
 

@@ -15,13 +15,13 @@ from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.networks import Networks
 from imagineid_sdk.seeds import DETAIL, torch_generator
 
-STEPS = 10
+STEPS = 12
 MARGIN = 2
 """Latents around a portrait's that are decoded with it."""
 GUIDANCE = 2.0
 """Classifier-free guidance away from nobody in particular."""
 
-USUAL_GUIDANCE, USUAL_AGE = 3.0, 62.0
+USUAL_GUIDANCE, USUAL_AGE = 1.0, 62.0
 """Guidance away from the same person with the most common hair and no older than so many years, composed with the other
 as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
 

@@ -56,15 +56,16 @@ class Cover(nn.Module):
         seen = torch.cat([trunk, F.pixel_unshuffle(torch.cat([maps, warped], 1), 2)], 1)
         decided = self.decide(F.silu(self.spread(F.silu(self.look(seen)))))
         mask, gain = F.pixel_shuffle(decided.float(), 2).chunk(2, dim=1)
-        # Light changes smoothly. Left to itself the gain draws a grid where the losses want strands.
-        gain = F.avg_pool2d(F.pad(gain.tanh(), (2, 2, 2, 2), mode="replicate"), 3, stride=1)
-        gain = F.avg_pool2d(gain, 3, stride=1)
-        return mask.sigmoid(), (GAIN_RANGE * gain).exp()
+        return smooth(mask.sigmoid()), (GAIN_RANGE * smooth(smooth(gain.tanh()))).exp()
+
+
+def smooth(planes: torch.Tensor) -> torch.Tensor:
+    """Means of 3x3 cells. Left to themselves mask and gain draw grids where the losses want strands."""
+    return F.avg_pool2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 
 
 class Painter(nn.Module):
-    """One region at full resolution: works at the resolution of the cells, ends with two pixel shuffles. It says what
-    is other than in the warped portrait: skin stays as fine as it is there. Starts at the portrait as it is."""
+    """One region at full resolution: works at the resolution of the cells, ends with two pixel shuffles."""
 
     def __init__(self, trunk_channels: int, map_channels: int, width: int, blocks: int = 2, fine: int = 24) -> None:
         super().__init__()
@@ -73,7 +74,6 @@ class Painter(nn.Module):
         self.up = nn.Conv2d(width, fine * 4, 3, padding=1)
         self.finer = ResidualBlock(fine)
         self.last = nn.Conv2d(fine, 5 * 4, 3, padding=1)
-        start_at_zero(self.last)
 
     def forward(
         self, trunk: torch.Tensor, maps: torch.Tensor, warped: torch.Tensor
@@ -82,12 +82,12 @@ class Painter(nn.Module):
 
         Args:
             trunk, maps: of the region, ``(batch, channels, height / 4, width / 4)``.
-            warped: the portrait's pixels in the region, warped, ``(batch, 4, height, width)`` in [-1, 1], float32.
+            warped: the portrait's pixels in the region, warped, ``(batch, 4, height, width)`` in [-1, 1].
         """
-        seen = torch.cat([trunk, maps, F.pixel_unshuffle(warped.to(trunk.dtype), CELL)], dim=1)
+        seen = torch.cat([trunk, maps, F.pixel_unshuffle(warped, CELL)], dim=1)
         hidden = self.finer(F.pixel_shuffle(self.up(F.silu(self.blocks(self.first(seen)))), 2))
         painted = F.pixel_shuffle(self.last(F.silu(hidden)).float(), 2)
-        return warped + painted[:, :4], painted[:, 4:].sigmoid()
+        return painted[:, :4], painted[:, 4:].sigmoid()
 
 
 def corner(center: torch.Tensor, region: Region, cells: int) -> torch.Tensor:
