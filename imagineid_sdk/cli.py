@@ -7,6 +7,7 @@
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
     imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
+    imagineid app                           a page in the browser, with a live microphone
 
 Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
 verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
@@ -27,6 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid_sdk.app.command import add_app
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
@@ -279,6 +281,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_faces(commands)
     add_info(commands)
     add_verify(commands)
+    add_app(commands)
     return parser
 
 
