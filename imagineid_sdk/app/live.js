@@ -1,46 +1,110 @@
-// Shows the frames of a conversation at their moments. Frames come a few at a time and unevenly; the picture follows the
-// sound by the longest delay of late, so that it moves evenly. Every moment counts from when the microphone was switched
-// on, by this browser's clock, so what is shown as delay is the whole way: microphone, network, listening, drawing.
-const canvas = element.querySelector("canvas"), note = element.querySelector(".note");
+// The microphone, and the face that speaks along.
+//
+// Sound goes out as 16-bit samples at 16 kHz, one request at a time: while one is on its way the next sound waits, so
+// none is lost. Frames come back a few at a time and unevenly; the picture follows the sound by the longest delay of
+// late, so that it moves evenly. Every moment counts from the first sample that was sent, by this browser's clock: the
+// delay that is shown is the whole way through network, listening and drawing.
+const RATE = 16000;
+const CAPTURE = `registerProcessor("capture", class extends AudioWorkletProcessor {
+  process([input]) { if (input[0]) this.port.postMessage(input[0].slice()); return true; }
+});`;
+const canvas = element.querySelector("canvas"), button = element.querySelector("button");
+const note = element.querySelector(".note"), level = element.querySelector(".level span");
 const context = canvas.getContext("2d");
-const waiting = [];
-let delay = 0, fps = 0, last = "";
+const frames = [];
+let microphone = null, talk = null, sound = [], sending = false, begun = 0, delay = 0, fps = 0;
 
-const now = () => (performance.now() - (window.imagineidMicrophone ?? performance.now())) / 1000;
+const now = () => (performance.now() - begun) / 1000;
+const say = (text) => { if (note.textContent !== text) note.textContent = text; };
 
-function say(text) {
-  if (text !== last) { note.textContent = text; last = text; }
+async function start() {
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({
+      audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false },
+    });
+    const audio = new AudioContext({ sampleRate: RATE });
+    await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" })));
+    const capture = new AudioWorkletNode(audio, "capture");
+    capture.port.onmessage = (event) => hear(event.data);
+    audio.createMediaStreamSource(stream).connect(capture);
+    microphone = { stream, audio };
+  } catch (error) {
+    say(`The microphone can't be used: ${error.message}. Allow it for this page and try again.`);
+    return;
+  }
+  button.textContent = "Stop";
+  element.classList.add("listening");
+  say("Waiting for your turn …");
+  trigger("start");
 }
+
+function stop() {
+  microphone?.stream.getTracks().forEach((track) => track.stop());
+  microphone?.audio.close();
+  if (talk) server.hear({ talk, over: true });
+  microphone = talk = null;
+  sound = [];
+  button.textContent = "Start the microphone";
+  element.classList.remove("listening");
+  level.style.width = "0";
+}
+
+function hear(block) {
+  let peak = 0;
+  for (const sample of block) peak = Math.max(peak, Math.abs(sample));
+  level.style.width = `${Math.min(100, Math.max(peak * 140, parseFloat(level.style.width) * 0.9 || 0))}%`;
+  if (!talk) return; // others are before us
+  if (!begun) begun = performance.now() - (1000 * block.length) / RATE;
+  sound.push(block);
+  send();
+}
+
+async function send() {
+  const length = sound.reduce((sum, block) => sum + block.length, 0);
+  if (sending || length < RATE / 10) return;
+  const samples = new Int16Array(length);
+  let at = 0;
+  for (const block of sound) for (const sample of block) samples[at++] = Math.max(-1, Math.min(1, sample)) * 32767;
+  sound = [];
+  sending = true;
+  const bytes = new Uint8Array(samples.buffer);
+  const text = Array.from({ length: Math.ceil(bytes.length / 8192) }, (_, i) =>
+    String.fromCharCode(...bytes.subarray(i * 8192, (i + 1) * 8192))).join("");
+  try {
+    await server.hear({ talk, sound: btoa(text) });
+  } finally {
+    sending = false;
+  }
+}
+
+button.addEventListener("click", () => (microphone ? stop() : start()));
 
 watch("value", () => {
   if (!props.value) return;
-  const batch = JSON.parse(props.value);
-  if (batch.text !== undefined) {
-    waiting.length = 0;
-    delay = 0;
-    fps = 0;
-    element.classList.toggle("talking", false);
-    say(batch.text);
-    return;
+  const message = JSON.parse(props.value);
+  if (message.over) {
+    if (microphone && message.talk === talk) stop();
+    say(message.text);
+  } else if (message.text !== undefined) {
+    talk = microphone ? message.talk : null;
+    if (!microphone) server.hear({ talk: message.talk, over: true }); // stopped while waiting
+    frames.length = begun = delay = 0;
+    say(message.text);
+  } else if (microphone && message.talk === talk) {
+    fps = message.fps;
+    message.frames.forEach((content, i) => {
+      const picture = new Image();
+      picture.src = "data:image/jpeg;base64," + content;
+      frames.push({ picture, moment: message.moment + i / fps });
+    });
+    delay = Math.max(now() - message.moment, delay * 0.97);
   }
-  fps = batch.fps;
-  batch.frames.forEach((content, i) => {
-    const picture = new Image();
-    picture.src = "data:image/jpeg;base64," + content;
-    waiting.push({ picture, moment: batch.moment + i / fps });
-  });
-  delay = Math.max(now() - batch.moment, delay * 0.98);
-  element.classList.toggle("talking", true);
-  element.dataset.batches = Number(element.dataset.batches ?? 0) + 1;
 });
 
 function draw() {
   let shown = null;
-  while (waiting.length && waiting[0].moment <= now() - delay) {
-    if (!waiting[0].picture.complete) break;
-    shown = waiting.shift();
-  }
-  if (shown) {
+  while (frames.length && frames[0].moment <= now() - delay && frames[0].picture.complete) shown = frames.shift();
+  if (shown && talk) {
     canvas.width = shown.picture.naturalWidth;
     canvas.height = shown.picture.naturalHeight;
     context.drawImage(shown.picture, 0, 0);

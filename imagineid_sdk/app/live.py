@@ -17,7 +17,6 @@ import numpy as np
 
 if TYPE_CHECKING:  # the page is to be there before torch is
     from imagineid_sdk import ImagineIDPipeline
-    from imagineid_sdk.audio.resampling import Resampler
     from imagineid_sdk.face.persona.identity import Identity
 
 SAMPLE_RATE = 16_000
@@ -30,14 +29,15 @@ BACKLOG = 1.2
 """Seconds of sound that wait at most; when more do, they are skipped and fewer frames a second are made."""
 PATIENCE = 6.0
 """Seconds without sound after which the conversation is over."""
+LONGEST = 180.0
+"""Seconds after which a conversation ends: others may be waiting."""
 WARM_UP = 1.0
 """Seconds of sound that the speed of the machine is measured with."""
 
 
 @dataclass(frozen=True, eq=False)
 class LiveBatch:
-    """Frames `(n, height, width, 3)` uint8 whose first is the face at `moment`, in seconds since the microphone was
-    switched on; none while the voice is only listened to."""
+    """Frames `(n, height, width, 3)` uint8, the first of them for the sound at `moment`, in seconds of what was fed."""
 
     frames: np.ndarray = field(repr=False)
     moment: float
@@ -61,18 +61,14 @@ class LiveTalk:
     ) -> None:
         self.identity = identity
         self._pipe, self._portrait, self._options = pipe, portrait, portrait | manner
-        self._resampler: Resampler | None = None
+        self._ends = time.monotonic() + LONGEST
         self._waiting, self._changed, self._closed = deque[np.ndarray](), Condition(), False
-        self._taken = 0  # samples at 16 kHz since the microphone was switched on
+        self._taken = 0  # samples so far
 
-    def feed(self, rate: int, samples: np.ndarray) -> None:
-        """The next sound, float32 mono at this rate."""
-        if self._resampler is None:
-            from imagineid_sdk.audio.resampling import Resampler
-
-            self._resampler = Resampler(rate)
+    def feed(self, samples: np.ndarray) -> None:
+        """The next sound, float32 mono at 16 kHz."""
         with self._changed:
-            self._waiting.append(self._resampler.feed(samples))
+            self._waiting.append(samples)
             self._changed.notify()
 
     def close(self) -> None:
@@ -84,7 +80,6 @@ class LiveTalk:
     def batches(self) -> Iterator[LiveBatch]:
         """Frames as they are made, until `close` or until no sound comes any more."""
         if self.identity is None:
-            yield LiveBatch(np.empty((0, 1, 1, 3), np.uint8), 0.0, 0.0)
             if not len(voice := self._take(LISTENING)):
                 return
             self.identity = self._pipe.imagine(voice, num_faces=1, **self._portrait)[0].identity
@@ -107,7 +102,8 @@ class LiveTalk:
             while not self._closed and sum(map(len, self._waiting)) < wanted:
                 if not self._changed.wait(PATIENCE):
                     self._closed = True
-            if self._closed:
+            if self._closed or time.monotonic() > self._ends:
+                self._closed = True
                 return np.empty(0, np.float32)
             sound = np.concatenate(self._waiting)
             self._waiting.clear()

@@ -19,11 +19,6 @@ from imagineid_sdk.errors import GenerationCancelled, ImagineIDError
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "style.css").read_text()
-LIVE_SECONDS = 180
-"""A conversation ends after so long: others are waiting."""
-STREAM_EVERY = 0.2
-"""Seconds of sound in a chunk of the microphone: as many as become certain together in a stream."""
-
 INTRODUCTION = """
 <h1>ImagineID</h1>
 <p>A voice comes in, the face of nobody goes out. No photo is used, nothing leaves this machine, and what you upload is
@@ -46,11 +41,14 @@ PREVIEW = """
 {{#if value}}<img src="{{value}}" alt="the chosen person, saying a second of the clip">
 {{else}}<p class="empty">Choose a face. It will say a second of your clip here, and change with every wish.</p>{{/if}}
 """
-LIVE = '<canvas width="256" height="256"></canvas><p class="note">Switch the microphone on and speak.</p>'
+LIVE = """
+<canvas width="256" height="256"></canvas><div class="level"><span></span></div>
+<button type="button">Start the microphone</button>
+<p class="note">Start the microphone and speak.</p>
+"""
 DOWNLOADS = {"video": "Video (mp4)", "person": "Person", "motion": "Motion (csv)", "mesh": "Mesh (glb)"}
 PROGRESS = gr.Progress()
 """As the default of a parameter, how gradio is told to pass the bar of the visitor."""
-NOTE_MICROPHONE = "(...all) => { window.imagineidMicrophone = performance.now(); return all; }"
 
 
 def theme() -> gr.themes.Base:
@@ -96,9 +94,9 @@ def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
             with gr.Tab("From a clip"):
                 clip_room = _ClipRoom()
             with gr.Tab("Live"):
-                live_room = _LiveRoom()
+                live_room = _LiveRoom(visitors)
         clip_room.connect(studio, visitors, queued)
-        live_room.connect(studio, visitors, queued, clip_room)
+        live_room.connect(studio, visitors, queued, clip_room.wishes)
 
         def forget(request: gr.Request) -> None:
             visitors.forget(str(request.session_hash))
@@ -232,51 +230,41 @@ class _ClipRoom:
 class _LiveRoom:
     """The microphone, and the face that speaks along."""
 
-    def __init__(self) -> None:
+    def __init__(self, visitors: Visitors) -> None:
+        async def hear(message: dict[str, Any]) -> None:
+            """The next sound of a conversation, or its end. Nothing of it is written anywhere."""
+            if (conversation := visitors.talks.get(message["talk"])) is None:
+                return
+            if message.get("over"):
+                conversation.close()
+            else:
+                conversation.feed(pcm(message["sound"]))
+
         with gr.Row(elem_classes="step"):
             with gr.Column(scale=4, min_width=300):
                 gr.Markdown(
                     "### Speak, and the face speaks with you\n"
-                    "It is the one that you chose, with your wishes. If you chose none, somebody is imagined from your "
-                    "first three seconds. Your voice is not played back, so nothing echoes."
-                )
-                self.microphone = gr.Audio(
-                    sources=["microphone"], type="numpy", streaming=True, label="Microphone", elem_id="microphone"
+                    "It is the face that you chose, with your wishes. If you chose none, somebody is imagined from "
+                    "your first three seconds. Your voice is not played back, so nothing echoes, and not kept."
                 )
             with gr.Column(scale=7, min_width=300):
                 self.stage = gr.HTML(
-                    None, html_template=LIVE, js_on_load=(HERE / "live.js").read_text(), elem_id="stage"
-                )
+                    None, html_template=LIVE, js_on_load=(HERE / "live.js").read_text(), elem_id="stage",
+                    server_functions=[hear],
+                )  # fmt: skip
 
-    def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any], clip_room: _ClipRoom) -> None:
+    def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any], wishes: list[Any]) -> None:
         @explained
         def talk(request: gr.Request, *values: Any) -> Iterator[str]:
             visitor = visitors[str(request.session_hash)]
-            conversation = studio.talk(visitor, given(values))
-            yield json.dumps({"text": "Getting ready …" if visitor.chosen else "Listening to your voice …"})
-            for batch in conversation.batches():
-                if len(batch.frames):
+            with visitors.talking(visitor, studio.talk(visitor, given(values))) as (name, conversation):
+                yield json.dumps({"talk": name, "text": "Getting ready …" if visitor.chosen else "Listening to you …"})
+                for batch in conversation.batches():
                     frames = [jpeg(frame) for frame in batch.frames]
-                    yield json.dumps({"moment": batch.moment, "fps": batch.fps, "frames": frames})
-            yield json.dumps({"text": "Switch the microphone on and speak."})
+                    yield json.dumps({"talk": name, "moment": batch.moment, "fps": batch.fps, "frames": frames})
+                yield json.dumps({"talk": name, "over": True, "text": "Start the microphone and speak."})
 
-        def feed(request: gr.Request, chunk: tuple[int, np.ndarray] | None) -> None:
-            visitor = visitors[str(request.session_hash)]
-            if chunk is not None and visitor.talk is not None:
-                visitor.talk.feed(chunk[0], mono(chunk[1]))
-
-        def stop(request: gr.Request) -> None:
-            if (conversation := visitors[str(request.session_hash)].talk) is not None:
-                conversation.close()
-
-        self.microphone.start_recording(
-            talk, clip_room.wishes, self.stage, js=NOTE_MICROPHONE, show_progress="hidden", **queued
-        )
-        self.microphone.stream(
-            feed, self.microphone, None, stream_every=STREAM_EVERY, time_limit=LIVE_SECONDS, concurrency_limit=None,
-            show_progress="hidden",
-        )  # fmt: skip
-        self.microphone.stop_recording(stop, None, None, queue=False)
+        self.stage.start(talk, wishes, self.stage, show_progress="hidden", **queued)
 
 
 def make_control(wish: Wish) -> Any:
@@ -311,8 +299,6 @@ def as_text(update: dict[str, Any]) -> dict[str, Any]:
     return update | {"value": None if update["value"] is None else str(update["value"])}
 
 
-def mono(samples: np.ndarray) -> np.ndarray:
-    """A chunk as gradio gives it, int16 or float (samples,) or (samples, channels), as float32 mono."""
-    scale = np.iinfo(samples.dtype).max if np.issubdtype(samples.dtype, np.integer) else 1.0
-    sound = samples.astype(np.float32) / np.float32(scale)
-    return sound if sound.ndim == 1 else sound.mean(axis=1)
+def pcm(content: str) -> np.ndarray:
+    """Base64 of 16-bit samples as float32."""
+    return np.frombuffer(base64.b64decode(content), "<i2").astype(np.float32) / np.float32(32768)

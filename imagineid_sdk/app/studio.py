@@ -84,8 +84,7 @@ class Studio:
         """A conversation with the chosen person, or with somebody who is imagined from the first words."""
         if visitor.talk is not None:
             visitor.talk.close()
-        visitor.talk = LiveTalk(self.pipe, visitor.chosen, *told_apart(wishes))
-        return visitor.talk
+        return LiveTalk(self.pipe, visitor.chosen, *told_apart(wishes))
 
     def _clip(self, visitor: Visitor) -> AudioClip:
         if visitor.clip is None:

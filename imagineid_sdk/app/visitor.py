@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -47,9 +49,13 @@ class Visitors:
 
     Args:
         root: the folder that every file of theirs lies in.
+
+    Attributes:
+        talks: the conversations that are going on, by name.
     """
 
     def __init__(self, root: Path) -> None:
+        self.talks: dict[str, LiveTalk] = {}
         self._root, self._open, self._lock = root, dict[str, Visitor](), Lock()
 
     def __getitem__(self, session: str) -> Visitor:
@@ -57,6 +63,17 @@ class Visitors:
             if session not in self._open:
                 self._open[session] = Visitor(Path(tempfile.mkdtemp(prefix="visitor-", dir=self._root)))
             return self._open[session]
+
+    @contextmanager
+    def talking(self, visitor: Visitor, talk: LiveTalk) -> Iterator[tuple[str, LiveTalk]]:
+        """The conversation, findable within the block by a name that nobody can guess."""
+        name = secrets.token_urlsafe(16)
+        self.talks[name] = visitor.talk = talk
+        try:
+            yield name, talk
+        finally:
+            talk.close()
+            self.talks.pop(name, None)
 
     def forget(self, session: str) -> None:
         """Stops the work for somebody who has left, and deletes their files."""
