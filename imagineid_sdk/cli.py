@@ -8,6 +8,7 @@
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
     imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
     imagineid app                           a page in the browser, with a live microphone
+    imagineid batch FOLDER -o OUT           a video of every clip, on this machine or a Ray cluster
 
 Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
 verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid_sdk.app.command import add_app
+from imagineid_sdk.batch.command import add_batch
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
@@ -275,13 +277,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="imagineid", description="From one audio clip, the talking face of nobody.")
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add_generate(commands)
-    add_export(commands)
-    add_listen(commands)
-    add_faces(commands)
-    add_info(commands)
-    add_verify(commands)
-    add_app(commands)
+    for add in (add_generate, add_export, add_listen, add_faces, add_info, add_verify, add_app):
+        add(commands)
+    add_batch(commands, add_video_options)
     return parser
 
 

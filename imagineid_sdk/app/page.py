@@ -122,19 +122,18 @@ class _ClipRoom:
                 )
                 self.others = gr.Button("Eight others", size="sm", interactive=False, elem_id="others")
         with gr.Row(elem_classes="step"):
-            with gr.Column(scale=4, min_width=300):
-                gr.Markdown("### 3 · Your wishes")
-                self.wishes = []
-                for first in range(0, len(WISHES), 2):
-                    with gr.Row(elem_classes="pair"):
-                        self.wishes += [make_control(wish) for wish in WISHES[first : first + 2]]
             with gr.Column(scale=7, min_width=300):
-                gr.Markdown("### 4 · The video")
+                gr.Markdown("### 3 · Your wishes")
                 with gr.Row():
-                    self.preview = gr.HTML(None, html_template=PREVIEW, elem_id="preview", min_width=220)
-                    self.video = gr.Video(
-                        label="Video", interactive=False, autoplay=True, elem_id="video", min_width=220, height=340
-                    )
+                    self.preview = gr.HTML(None, html_template=PREVIEW, elem_id="preview", min_width=260)
+                    with gr.Column(min_width=280):
+                        self.wishes = []
+                        for first in range(0, len(WISHES), 2):
+                            with gr.Row(elem_classes="pair"):
+                                self.wishes += [make_control(wish) for wish in WISHES[first : first + 2]]
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown("### 4 · The video")
+                self.video = gr.Video(label="Video", interactive=False, autoplay=True, elem_id="video")
                 with gr.Row():
                     self.film = gr.Button("Make the video", variant="primary", interactive=False, elem_id="film")
                     self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
