@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audio import AudioClip, load_audio
+    from .dialogue import Dialogue
     from .errors import ImagineIDError
     from .face.animation.motion import FaceMotion
     from .face.persona.identity import Identity
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.persona.identity",
+    "AudioClip": "audio", "load_audio": "audio", "Dialogue": "dialogue", "ImagineIDError": "errors", "Identity": "face.persona.identity",
     "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
     "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
 }  # fmt: skip
 
 __all__ = [
-    "AudioClip", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline",
+    "AudioClip", "Dialogue", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline",
     "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
 ]  # fmt: skip
 

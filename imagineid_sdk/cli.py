@@ -113,13 +113,13 @@ def generate(options: argparse.Namespace) -> None:
 def export(options: argparse.Namespace) -> None:
     audio = open_audio_argument(options.audio)
     factors, wanted = checked_factors(options), checked_options(options)
-    from imagineid_sdk.export import needs_frames, save_as  # as heavy as the model, and not needed to refuse a mistake
+    from imagineid_sdk.export import needs_frames, save_all  # as heavy as the model, and not needed to refuse a mistake
 
     form = "uint8" if any(map(needs_frames, options.output)) else "none"
     pipeline = load_pipeline(options.model)
     out: Any = pipeline(audio, output_type=form, **factors, **wanted)
     for path in options.output:
-        show(str(save_as(out, path, options.sign)))
+        show(*map(str, save_all(out, path, options.sign)))
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -304,6 +304,8 @@ def add_export(commands: Any) -> None:
         help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
     )  # fmt: skip
     add_video_options(parser)
+    parser.add_argument("--speakers", metavar="WORD", help="separate: a person for each speaker, side by side in videos")
+    parser.set_defaults(passed_on=[*parser.get_default("passed_on"), "speakers"])
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
