@@ -2,8 +2,8 @@
 
     python -m benchmarks.speakers --speech SPEECH [--pairs 60]
 
-A dialogue is ten turns of 1.5 to 5 s, by turns, cut from clips of two people at the same loudness, with pauses of 0.1 to
-0.6 s and a little noise; nobody interrupts. Error is missed speech, false speech and speech of the wrong person, as a
+A dialogue is ten turns of 1.5 to 5 s, cut from clips of two people at the same loudness, with pauses of 0.1 to 0.6 s
+and a little noise; nobody interrupts. Error is missed speech, false speech and speech of the wrong person, as a
 share of the speech. What is speech is asked of each clip before it is mixed. No tolerance at the edges of a turn.
 """
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AudioClip": "audio", "load_audio": "audio", "Dialogue": "dialogue", "ImagineIDError": "errors", "Identity": "face.persona.identity",
-    "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
-    "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
+    "AudioClip": "audio", "load_audio": "audio", "Dialogue": "dialogue", "ImagineIDError": "errors",
+    "Identity": "face.persona.identity", "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile",
+    "ImaginedFace": "output", "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
 }  # fmt: skip
 
 __all__ = [
-    "AudioClip", "Dialogue", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline",
-    "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
+    "AudioClip", "Dialogue", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput",
+    "ImagineIDPipeline", "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
 ]  # fmt: skip
 
 

@@ -304,7 +304,7 @@ def add_export(commands: Any) -> None:
         help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
     )  # fmt: skip
     add_video_options(parser)
-    parser.add_argument("--speakers", metavar="WORD", help="separate: a person for each speaker, side by side in videos")
+    parser.add_argument("--speakers", metavar="WORD", help="separate: a person for each speaker, side by side")
     parser.set_defaults(passed_on=[*parser.get_default("passed_on"), "speakers"])
 
 

@@ -118,7 +118,8 @@ def check_separate(factors: Factors) -> None:
     for name in ("identity", "identity_from", "motion"):
         if getattr(factors, name) is not None:
             raise OptionError(
-                f"{name}= is about one person, and speakers='separate' makes one for each speaker. Leave one of them out."
+                f"{name}= is about one person, and speakers='separate' makes one for each speaker. Leave one of them "
+                "out."
             )
 
 

@@ -64,7 +64,8 @@ def talk_of_each(
     pipe: ImagineIDPipeline, clips: Iterable[AudioSource], factors: Factors, settings: GenerateOptions,
     callback: Callback | None,
 ) -> Iterator[ImagineIDOutput]:  # fmt: skip
-    """One output (of several speakers a `Dialogue`) for each clip, in order, made when it is asked for. Paths and options are checked at once.
+    """One output (of several speakers a `Dialogue`) for each clip, in order, made when it is asked for. Paths and
+    options are checked at once.
 
     Raises:
         AudioError: names the clip.

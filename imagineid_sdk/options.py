@@ -169,7 +169,7 @@ class GenerateOptions(PortraitOptions):
         if self.output_type != "uint8":
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         if self.speakers != "together":
-            raise OptionError("speakers='separate' needs the whole clip. Call pipe(clip, speakers='separate').save(path).")
+            raise OptionError("speakers='separate' needs the whole clip. Call pipe(clip, ...).save(path) instead.")
         return self
 
     def for_file(self, target: Any) -> GenerateOptions:

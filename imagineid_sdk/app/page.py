@@ -139,7 +139,9 @@ class _ClipRoom:
                     self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
                 with gr.Row(elem_id="downloads"):
                     self.downloads = [
-                        gr.DownloadButton(label, size="sm", interactive=False, elem_id=f"download-{kind}", min_width=120)
+                        gr.DownloadButton(
+                            label, size="sm", interactive=False, elem_id=f"download-{kind}", min_width=120
+                        )
                         for kind, label in DOWNLOADS.items()
                     ]
                 with gr.Accordion("Same face, new words", open=False, elem_id="again"):

@@ -54,8 +54,9 @@ class Studio:
         visitor.cancelled.clear()
         visitor.clip, visitor.chosen, visitor.first_seed = load_audio(path), None, first_seed
         portrait, _ = told_apart(wishes)
+        stop = unless_cancelled(visitor)
         visitor.faces = self.pipe.imagine(
-            visitor.clip, num_faces=NUM_FACES, seed=first_seed, callback_on_step_end=unless_cancelled(visitor), **portrait
+            visitor.clip, num_faces=NUM_FACES, seed=first_seed, callback_on_step_end=stop, **portrait
         )
         return heard(self.pipe.listen(visitor.clip).to_dict())
 
@@ -63,9 +64,7 @@ class Studio:
         """The chosen person saying a second of the clip, with all wishes: an animated WebP."""
         visitor.cancelled.clear()
         piece = loudest_piece(self._clip(visitor), PREVIEW_SECONDS)
-        out = self.pipe(
-            piece, identity=chosen(visitor), fps=PREVIEW_FPS, callback=going_on(visitor), **wishes
-        )
+        out = self.pipe(piece, identity=chosen(visitor), fps=PREVIEW_FPS, callback=going_on(visitor), **wishes)
         return animation(out.frames, PREVIEW_FPS)
 
     def film(
@@ -183,6 +182,7 @@ def animation(frames: np.ndarray, fps: float) -> bytes:
 
     pictures, buffer = [Image.fromarray(frame) for frame in frames], io.BytesIO()
     pictures[0].save(
-        buffer, "WEBP", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0, quality=80, method=0
-    )
+        buffer, "WEBP", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0, quality=80,
+        method=0,
+    )  # fmt: skip
     return buffer.getvalue()

@@ -35,7 +35,8 @@ class Cluster:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise OptionError(
-                f"ray={address!r} can't be reached: {error}. Start the cluster with ray start --head, or check the address."
+                f"ray={address!r} can't be reached: {error}. Start the cluster with ray start --head, or check the "
+                "address."
             ) from error
         self._ray, self._recipe, self._workers = ray, recipe, workers
         self._make = ray.remote(make_elsewhere).options(num_cpus=1, max_retries=RETRIES)

@@ -56,7 +56,7 @@ def add_batch(commands: Any, add_video_options: Callable[[argparse.ArgumentParse
     status = "Exit status: 0 all videos are there, 1 some clips failed (the manifest says why), 2 a mistake."
     parser = commands.add_parser("batch", help=summary, description=summary.capitalize() + ".", epilog=status)
     parser.add_argument("folder", metavar="FOLDER", help="of the clips; the folders in it as well")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of videos, people and manifest.jsonl")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="gets videos, people and manifest.jsonl")
     parser.add_argument("--kind", default="mp4", metavar="K", help="mp4, mov, webm or gif (default: %(default)s)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: by cores and memory)")
     parser.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster: auto, or HOST:6379")

@@ -18,9 +18,10 @@ from imagineid_sdk.errors import OptionError, VideoError
 from imagineid_sdk.files import check_folder, placed_when_complete, typed_write_errors
 
 MANIFEST = "manifest.jsonl"
-SOUNDS = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .au .caf .w64 .wma .amr .mka .mp4 .mov .mkv .webm .avi".split()
-)
+SOUNDS = frozenset({
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".au", ".caf", ".w64", ".wma",
+    ".amr", ".mka", ".mp4", ".mov", ".mkv", ".webm", ".avi",
+})  # fmt: skip
 """Endings of files that are taken for clips."""
 
 
@@ -77,7 +78,8 @@ def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[J
         if path.suffix.lower() in SOUNDS and path.is_file() and inside not in path.resolve().parents
     )  # fmt: skip
     if not clips:
-        raise OptionError(f"There are no clips in {str(folder)!r}. Files that end in {' '.join(sorted(SOUNDS))} are taken.")
+        endings = " ".join(sorted(SOUNDS))
+        raise OptionError(f"There are no clips in {str(folder)!r}. Files that end in {endings} are taken.")
     names = Counter(clip.with_suffix("") for clip in clips)
     jobs = []
     for clip in clips:

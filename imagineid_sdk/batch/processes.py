@@ -42,7 +42,7 @@ class Processes:
             self._stop()
 
     def work(self, jobs: list[Job]) -> Iterator[Entry]:
-        """An entry for each, in the order in which they are finished. When a process dies, what all of them had begun is
+        """An entry for each, in the order in which they are finished. When a process dies, the clips of all of them are
         begun again: nobody knows which it was."""
         waiting, running, tries = list(reversed(jobs)), dict[Future[Entry], Job](), Counter[str]()
         while waiting or running:
@@ -86,7 +86,8 @@ class Processes:
 
 
 def share_cores(threads: int) -> None:
-    """Told before the numerical libraries are loaded, which read it once. Waiting threads sleep: others need the core."""
+    """Told before the numerical libraries are loaded, which read it once. Waiting threads sleep: others need the
+    core."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

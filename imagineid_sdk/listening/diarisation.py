@@ -49,8 +49,8 @@ class SpeakerTurns:
     """Who speaks when.
 
     Attributes:
-        speaking: bool ``(speakers, frames)``, 50 frames a second; at most one speaks at a time. The first speaker is the
-            one who is heard first.
+        speaking: bool ``(speakers, frames)``, 50 frames a second; at most one speaks at a time. The first row is of
+            whoever is heard first.
     """
 
     speaking: np.ndarray = field(repr=False)
