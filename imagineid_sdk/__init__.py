@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audio import AudioClip, load_audio
+    from .dialogue import Dialogue
     from .errors import ImagineIDError
     from .face.animation.motion import FaceMotion
     from .face.persona.identity import Identity
@@ -30,14 +31,14 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _HOMES = {
-    "AudioClip": "audio", "load_audio": "audio", "ImagineIDError": "errors", "Identity": "face.persona.identity",
-    "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile", "ImaginedFace": "output",
-    "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
+    "AudioClip": "audio", "load_audio": "audio", "Dialogue": "dialogue", "ImagineIDError": "errors",
+    "Identity": "face.persona.identity", "FaceMotion": "face.animation.motion", "VoiceProfile": "listening.profile",
+    "ImaginedFace": "output", "ImagineIDOutput": "output", "FaceStream": "streaming", "ImagineIDPipeline": "pipeline",
 }  # fmt: skip
 
 __all__ = [
-    "AudioClip", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput", "ImagineIDPipeline",
-    "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
+    "AudioClip", "Dialogue", "FaceMotion", "FaceStream", "Identity", "ImagineIDError", "ImagineIDOutput",
+    "ImagineIDPipeline", "ImaginedFace", "VoiceProfile", "__version__", "load_audio",
 ]  # fmt: skip
 
 

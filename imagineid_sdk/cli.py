@@ -7,6 +7,8 @@
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
     imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
+    imagineid app                           a page in the browser, with a live microphone
+    imagineid batch FOLDER -o OUT           a video of every clip, on this machine or a Ray cluster
 
 Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
 verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
@@ -27,6 +29,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid_sdk.app.command import add_app
+from imagineid_sdk.batch.command import add_batch
 from imagineid_sdk.errors import ImagineIDError, OptionError
 
 if TYPE_CHECKING:
@@ -113,13 +117,13 @@ def generate(options: argparse.Namespace) -> None:
 def export(options: argparse.Namespace) -> None:
     audio = open_audio_argument(options.audio)
     factors, wanted = checked_factors(options), checked_options(options)
-    from imagineid_sdk.export import needs_frames, save_as  # as heavy as the model, and not needed to refuse a mistake
+    from imagineid_sdk.export import needs_frames, save_all  # as heavy as the model, and not needed to refuse a mistake
 
     form = "uint8" if any(map(needs_frames, options.output)) else "none"
     pipeline = load_pipeline(options.model)
     out: Any = pipeline(audio, output_type=form, **factors, **wanted)
     for path in options.output:
-        show(str(save_as(out, path, options.sign)))
+        show(*map(str, save_all(out, path, options.sign)))
 
 
 def listen(options: argparse.Namespace) -> None:
@@ -277,12 +281,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="imagineid", description="From one audio clip, the talking face of nobody.")
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add_generate(commands)
-    add_export(commands)
-    add_listen(commands)
-    add_faces(commands)
-    add_info(commands)
-    add_verify(commands)
+    for add in (add_generate, add_export, add_listen, add_faces, add_info, add_verify, add_app):
+        add(commands)
+    add_batch(commands, add_video_options)
     return parser
 
 
@@ -307,6 +308,8 @@ def add_export(commands: Any) -> None:
         help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
     )  # fmt: skip
     add_video_options(parser)
+    parser.add_argument("--speakers", metavar="WORD", help="separate: a person for each speaker, side by side")
+    parser.set_defaults(passed_on=[*parser.get_default("passed_on"), "speakers"])
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from imagineid_sdk.dialogue import Dialogue
 from imagineid_sdk.errors import MissingExtraError, OptionError
 from imagineid_sdk.face.animation.live_link import SUFFIXES as MOTION_SUFFIXES
 from imagineid_sdk.files import check_output_path
@@ -61,3 +62,12 @@ def save_as(output: ImagineIDOutput, path: str | os.PathLike[str], sign: Signing
     if names_folder(path) or suffix in FORMATS:
         return output.save(path, sign=sign)
     return output.save_mesh(path) if suffix == MESH_SUFFIX else output.motion.save(path)
+
+
+def save_all(output: ImagineIDOutput | Dialogue, path: str | os.PathLike[str], sign: Signing = None) -> list[Path]:
+    """The same for an output or a dialogue, of which a video shows everybody and other files are one for each."""
+    if not isinstance(output, Dialogue):
+        return [save_as(output, path, sign)]
+    if Path(path).suffix.lower() in FORMATS:
+        return [output.save(path, sign=sign)]
+    return output.save_each(path, sign=sign)

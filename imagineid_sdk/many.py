@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagineid_sdk import resolver
 from imagineid_sdk.audio import AudioClip, AudioSource, load_audio
 from imagineid_sdk.audio.arrays import is_array
 from imagineid_sdk.audio.sources import checked_path
+from imagineid_sdk.dialogue import check_separate, make_dialogue
 from imagineid_sdk.errors import AudioError, OptionError
 from imagineid_sdk.listening.listener import joined_profile
 from imagineid_sdk.listening.stream import FILE
@@ -63,12 +64,17 @@ def talk_of_each(
     pipe: ImagineIDPipeline, clips: Iterable[AudioSource], factors: Factors, settings: GenerateOptions,
     callback: Callback | None,
 ) -> Iterator[ImagineIDOutput]:  # fmt: skip
-    """One output for each clip, in order, made when it is asked for. Paths and options are checked at once.
+    """One output (of several speakers a `Dialogue`) for each clip, in order, made when it is asked for. Paths and
+    options are checked at once.
 
     Raises:
         AudioError: names the clip.
         OptionError: no clips, or one clip instead of several.
     """
+    make: Callable[..., Any] = talk
+    if settings.speakers == "separate":
+        check_separate(factors)
+        make = make_dialogue
     one = isinstance(clips, (str, bytes, os.PathLike, dict)) or hasattr(clips, "read") or is_array(clips)
     if one or not isinstance(clips, Iterable):
         raise OptionError(f"clips={type(clips).__name__} is one clip. Give a list, or call pipe(clip).")
@@ -89,6 +95,6 @@ def talk_of_each(
             with naming(clip, at, count):
                 loaded = load_audio(clip, settings.sampling_rate)
             seed = factors.seeds(1, settings.seed)[0] if seeds is None else seeds[at]
-            yield talk(pipe, loaded, settings.with_seed(seed), factors, callback)
+            yield make(pipe, loaded, settings.with_seed(seed), factors, callback)
 
     return outputs()

@@ -60,6 +60,7 @@ class GenerateKwargs(VideoKwargs, total=False):
     """Keywords of `GenerateOptions`."""
 
     output_type: OutputType
+    speakers: Literal["together", "separate"]
 
 
 class PortraitOptions(BaseModel):
@@ -137,6 +138,8 @@ class GenerateOptions(PortraitOptions):
             channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
             "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.
         sampling_rate: of audio given as an array, Hz.
+        speakers: "together" takes a clip for one person's; "separate" finds out who speaks when and gives a `Dialogue`,
+            with a person for each speaker.
     """
 
     caller: ClassVar[str] = "This call"
@@ -151,6 +154,7 @@ class GenerateOptions(PortraitOptions):
     gaze: float = Field(1.0, ge=0, le=2)
     output_type: OutputType = "uint8"
     sampling_rate: int | None = None
+    speakers: Literal["together", "separate"] = "together"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -170,6 +174,8 @@ class GenerateOptions(PortraitOptions):
         """The same; raises OptionError if these frames can't be streamed."""
         if self.output_type != "uint8":
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
+        if self.speakers != "together":
+            raise OptionError("speakers='separate' needs the whole clip. Call pipe(clip, ...).save(path) instead.")
         return self
 
     def for_file(self, target: Any) -> GenerateOptions:

@@ -1,0 +1,305 @@
+"""The page itself: what is where, and what happens when something is pressed."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from imagineid_sdk.app.studio import NUM_FACES, Studio, jpeg
+from imagineid_sdk.app.visitor import Visitor, Visitors
+from imagineid_sdk.app.wishes import WISHES, Wish, given
+from imagineid_sdk.errors import GenerationCancelled, ImagineIDError
+
+HERE = Path(__file__).parent
+STYLE = (HERE / "style.css").read_text()
+INTRODUCTION = """
+<h1>ImagineID</h1>
+<p>A voice comes in, the face of nobody goes out. No photo is used, nothing leaves this machine, and what you upload is
+deleted when you close the page.</p>
+"""
+FACES = """
+{{#if value}}<div class="grid">{{#each value}}
+<button type="button" class="face{{#if this.chosen}} chosen{{/if}}" data-at="{{@index}}"
+  aria-pressed="{{#if this.chosen}}true{{else}}false{{/if}}">
+<img src="{{this.picture}}" alt="{{this.words}}"><span>{{this.words}}<small>seed {{this.seed}}</small></span>
+</button>{{/each}}</div>{{else}}<p class="empty">Eight people whom the voice could belong to will be here.</p>{{/if}}
+"""
+FACES_PRESSED = """
+element.addEventListener("click", (event) => {
+  const face = event.target.closest(".face");
+  if (face) trigger("select", { at: Number(face.dataset.at) });
+});
+"""
+PREVIEW = """
+{{#if value}}<img src="{{value}}" alt="the chosen person, saying a second of the clip">
+{{else}}<p class="empty">Choose a face. It will say a second of your clip here, and change with every wish.</p>{{/if}}
+"""
+LIVE = """
+<canvas width="256" height="256"></canvas><div class="level"><span></span></div>
+<button type="button">Start the microphone</button>
+<p class="note">Start the microphone and speak.</p>
+"""
+DOWNLOADS = {"video": "Video (mp4)", "person": "Person", "motion": "Motion (csv)", "mesh": "Mesh (glb)"}
+PROGRESS = gr.Progress()
+"""As the default of a parameter, how gradio is told to pass the bar of the visitor."""
+
+
+def theme() -> gr.themes.Base:
+    """Fonts of the system: none is fetched."""
+    sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
+    chosen = gr.themes.Soft(
+        primary_hue="indigo", neutral_hue="slate", radius_size="lg", font=sans, font_mono=("ui-monospace", "monospace")
+    )
+    quiet = {
+        f"block_{part}_{what}": value
+        for part in ("title", "label")
+        for what, value in (
+            ("background_fill", "none"), ("background_fill_dark", "none"), ("text_color", "*body_text_color_subdued"),
+            ("text_color_dark", "*body_text_color_subdued"), ("text_weight", "500"),
+        )
+    }  # fmt: skip
+    return chosen.set(**quiet)
+
+
+def explained(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mistakes and cancellations are told in the page; the log is for faults."""
+
+    @functools.wraps(function)
+    def wrapped(*given: Any, **named: Any) -> Any:
+        try:
+            yield from function(*given, **named)
+        except GenerationCancelled:
+            raise gr.Error("Cancelled.", title="Stopped", duration=4, print_exception=False) from None
+        except ImagineIDError as error:
+            raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+
+    return wrapped
+
+
+def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
+    """The page. `folder` is for visitors' files; so many visitors are served at once."""
+    visitors = Visitors(folder)
+    queued: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": at_once}
+
+    with gr.Blocks(title="ImagineID", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        gr.HTML(INTRODUCTION, elem_id="introduction")
+        with gr.Tabs(elem_id="ways"):
+            with gr.Tab("From a clip"):
+                clip_room = _ClipRoom()
+            with gr.Tab("Live"):
+                live_room = _LiveRoom(visitors)
+        clip_room.connect(studio, visitors, queued)
+        live_room.connect(studio, visitors, queued, clip_room.wishes)
+
+        def forget(request: gr.Request) -> None:
+            visitors.forget(str(request.session_hash))
+
+        page.unload(forget)
+    return page
+
+
+class _ClipRoom:
+    """Clip, faces, wishes, video, and the same face with new words."""
+
+    def __init__(self) -> None:
+        with gr.Row(elem_classes="step"):
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown("### 1 · A voice")
+                self.clip = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Clip", elem_id="clip")
+                self.imagine = gr.Button("Imagine eight faces", variant="primary", elem_id="imagine")
+                self.heard = gr.HTML(elem_id="heard")
+            with gr.Column(scale=7, min_width=300):
+                gr.Markdown("### 2 · A face")
+                self.faces = gr.HTML(
+                    None, html_template=FACES, js_on_load=FACES_PRESSED, elem_id="faces", label="Faces"
+                )
+                self.others = gr.Button("Eight others", size="sm", interactive=False, elem_id="others")
+        with gr.Row(elem_classes="step"):
+            with gr.Column(scale=7, min_width=300):
+                gr.Markdown("### 3 · Your wishes")
+                with gr.Row():
+                    self.preview = gr.HTML(None, html_template=PREVIEW, elem_id="preview", min_width=260)
+                    with gr.Column(min_width=280):
+                        self.wishes = []
+                        for first in range(0, len(WISHES), 2):
+                            with gr.Row(elem_classes="pair"):
+                                self.wishes += [make_control(wish) for wish in WISHES[first : first + 2]]
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown("### 4 · The video")
+                self.video = gr.Video(label="Video", interactive=False, autoplay=True, elem_id="video")
+                with gr.Row():
+                    self.film = gr.Button("Make the video", variant="primary", interactive=False, elem_id="film")
+                    self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
+                with gr.Row(elem_id="downloads"):
+                    self.downloads = [
+                        gr.DownloadButton(
+                            label, size="sm", interactive=False, elem_id=f"download-{kind}", min_width=120
+                        )
+                        for kind, label in DOWNLOADS.items()
+                    ]
+                with gr.Accordion("Same face, new words", open=False, elem_id="again"):
+                    self.words = gr.Audio(
+                        sources=["upload", "microphone"], type="filepath", label="Another clip", elem_id="words"
+                    )
+                    self.say = gr.Button("Say this instead", interactive=False, elem_id="say")
+
+    def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any]) -> None:
+        shown = [self.heard, self.faces, self.others, self.film, self.say, self.preview]
+
+        @explained
+        def imagine(request: gr.Request, path: str | None, *values: Any, first: int = 0) -> Iterator[tuple[Any, ...]]:
+            visitor = visitors[str(request.session_hash)]
+            if path is None:
+                raise gr.Error("Upload or record a clip first.", title="No voice yet", print_exception=False)
+            visitor.uploads.add(Path(path))
+            heard = studio.imagine(visitor, path, given(values), first)
+            off = gr.update(interactive=False)
+            yield f"Heard: {heard}", cards(visitor), gr.update(interactive=True), off, off, None
+
+        def others(request: gr.Request, path: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
+            first = visitors[str(request.session_hash)].first_seed + NUM_FACES
+            yield from imagine(request, path, *values, first=first)
+
+        def choose(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+            visitor, at = visitors[str(request.session_hash)], int(event._data["at"])
+            visitor.cancelled.set()  # the preview of somebody else
+            visitor.chosen = visitor.faces[at].identity
+            on = gr.update(interactive=True)
+            return cards(visitor, at), on, on, data_uri(jpeg(visitor.faces[at].image), "jpeg")
+
+        @explained
+        def preview(request: gr.Request, *values: Any) -> Iterator[Any]:
+            visitor = visitors[str(request.session_hash)]
+            if visitor.chosen is not None:
+                content = base64.b64encode(studio.preview(visitor, given(values))).decode()
+                yield data_uri(content, "webp")
+            else:
+                yield gr.skip()
+
+        @explained
+        def film(request: gr.Request, progress: gr.Progress, path: str | None, *values: Any) -> Iterator[list[Any]]:
+            visitor = visitors[str(request.session_hash)]
+            if path is not None:
+                visitor.uploads.add(Path(path))
+
+            def tell(done: int, total: int) -> None:
+                progress((done, total), desc="Drawing", unit="frames")
+
+            progress(0, desc="Listening")
+            for files in studio.film(visitor, path, given(values), tell):
+                buttons = [gr.update(value=files.get(kind), interactive=kind in files) for kind in DOWNLOADS]
+                yield [files["video"], *map(as_text, buttons)]
+
+        def first_film(request: gr.Request, progress: gr.Progress = PROGRESS, *values: Any) -> Iterator[list[Any]]:
+            yield from film(request, progress, None, *values)
+
+        def new_words(
+            request: gr.Request, progress: gr.Progress = PROGRESS, path: str | None = None, *values: Any
+        ) -> Iterator[list[Any]]:
+            if path is None:
+                raise gr.Error("Upload or record another clip first.", title="No words yet", print_exception=False)
+            yield from film(request, progress, path, *values)
+
+        def cancel(request: gr.Request) -> None:
+            visitors[str(request.session_hash)].cancelled.set()
+
+        self.imagine.click(imagine, [self.clip, *self.wishes], shown, show_progress_on=self.faces, **queued)
+        self.others.click(others, [self.clip, *self.wishes], shown, show_progress_on=self.faces, **queued)
+        self.faces.select(choose, None, [self.faces, self.film, self.say, self.preview], show_progress="hidden").then(
+            preview, self.wishes, self.preview, show_progress_on=self.preview, show_progress="minimal", **queued
+        )
+        for control in self.wishes:
+            event = control.release if isinstance(control, gr.Slider) else control.input
+            event(
+                preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued
+            )
+        files = [self.video, *self.downloads]
+        for button, make, sounds in ((self.film, first_film, []), (self.say, new_words, [self.words])):
+            begun = button.click(lambda: gr.update(interactive=True), None, self.cancel, queue=False)
+            done = begun.then(make, [*sounds, *self.wishes], files, show_progress_on=self.video, **queued)
+            done.then(lambda: gr.update(interactive=False), None, self.cancel, queue=False)
+        self.cancel.click(cancel, None, None, queue=False)
+
+
+class _LiveRoom:
+    """The microphone, and the face that speaks along."""
+
+    def __init__(self, visitors: Visitors) -> None:
+        async def hear(message: dict[str, Any]) -> None:
+            """The next sound of a conversation, or its end. Nothing of it is written anywhere."""
+            if (conversation := visitors.talks.get(message["talk"])) is None:
+                return
+            if message.get("over"):
+                conversation.close()
+            else:
+                conversation.feed(pcm(message["sound"]))
+
+        with gr.Row(elem_classes="step"):
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown(
+                    "### Speak, and the face speaks with you\n"
+                    "It is the face that you chose, with your wishes. If you chose none, somebody is imagined from "
+                    "your first three seconds. Your voice is not played back, so nothing echoes, and not kept."
+                )
+            with gr.Column(scale=7, min_width=300):
+                self.stage = gr.HTML(
+                    None, html_template=LIVE, js_on_load=(HERE / "live.js").read_text(), elem_id="stage",
+                    server_functions=[hear],
+                )  # fmt: skip
+
+    def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any], wishes: list[Any]) -> None:
+        @explained
+        def talk(request: gr.Request, *values: Any) -> Iterator[str]:
+            visitor = visitors[str(request.session_hash)]
+            with visitors.talking(visitor, studio.talk(visitor, given(values))) as (name, conversation):
+                yield json.dumps({"talk": name, "text": "Getting ready …" if visitor.chosen else "Listening to you …"})
+                for batch in conversation.batches():
+                    frames = [jpeg(frame) for frame in batch.frames]
+                    yield json.dumps({"talk": name, "moment": batch.moment, "fps": batch.fps, "frames": frames})
+                yield json.dumps({"talk": name, "over": True, "text": "Start the microphone and speak."})
+
+        self.stage.start(talk, wishes, self.stage, show_progress="hidden", **queued)
+
+
+def make_control(wish: Wish) -> Any:
+    """The control of a wish."""
+    if wish.choices:
+        return gr.Dropdown(
+            [(wish.default, ""), *((word, word) for word in wish.choices)], value="", label=wish.label, min_width=110,
+            elem_id=f"wish-{wish.name}", filterable=False,
+        )  # fmt: skip
+    return gr.Slider(
+        *wish.range, value=wish.value, step=wish.step, label=wish.label, min_width=110, elem_id=f"wish-{wish.name}"
+    )
+
+
+def cards(visitor: Visitor, chosen: int | None = None) -> list[dict[str, Any]]:
+    """The faces as the page shows them."""
+    return [
+        {
+            "picture": data_uri(jpeg(face.image), "jpeg"), "seed": face.identity.seed, "chosen": at == chosen,
+            "words": f"{face.identity.words()['gender']}, {face.identity.age:.0f}",
+        }
+        for at, face in enumerate(visitor.faces)
+    ]  # fmt: skip
+
+
+def data_uri(content: str, kind: str) -> str:
+    return f"data:image/{kind};base64,{content}"
+
+
+def as_text(update: dict[str, Any]) -> dict[str, Any]:
+    """Gradio takes paths as text."""
+    return update | {"value": None if update["value"] is None else str(update["value"])}
+
+
+def pcm(content: str) -> np.ndarray:
+    """Base64 of 16-bit samples as float32."""
+    return np.frombuffer(base64.b64decode(content), "<i2").astype(np.float32) / np.float32(32768)

@@ -1,0 +1,188 @@
+"""What a visitor asks for, done with the pipeline. Knows nothing of gradio."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagineid_sdk.app.live import LiveTalk
+from imagineid_sdk.app.visitor import Visitor
+from imagineid_sdk.errors import GenerationCancelled, OptionError
+
+if TYPE_CHECKING:
+    from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.audio import AudioClip
+    from imagineid_sdk.output import ImagineIDOutput
+
+NUM_FACES = 8
+PREVIEW_SECONDS, PREVIEW_FPS = 1.2, 12.5
+MANNER = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
+"""Wishes that move the face; the others are about the person."""
+
+
+class Studio:
+    """The model, loaded while the page is already there, and one function for each thing that a visitor can do."""
+
+    def __init__(self, model: str | None) -> None:
+        self._model, self._lock = model, Lock()
+        self._loading: Future[ImagineIDPipeline] | None = None
+
+    def load(self) -> Future[ImagineIDPipeline]:
+        """Begins to load the model, beside whatever else goes on."""
+        with self._lock:
+            if self._loading is None:
+                self._loading = ThreadPoolExecutor(1, thread_name_prefix="loading").submit(load, self._model)
+            return self._loading
+
+    @property
+    def pipe(self) -> ImagineIDPipeline:
+        """Waits for the model; raises what went wrong with it."""
+        return self.load().result()
+
+    def imagine(self, visitor: Visitor, path: str, wishes: dict[str, Any], first_seed: int) -> str:
+        """Eight people whom the voice of a clip could belong to; returns what was heard, in a line."""
+        from imagineid_sdk.audio import load_audio
+
+        visitor.cancelled.clear()
+        visitor.clip, visitor.chosen, visitor.first_seed = load_audio(path), None, first_seed
+        portrait, _ = told_apart(wishes)
+        stop = unless_cancelled(visitor)
+        visitor.faces = self.pipe.imagine(
+            visitor.clip, num_faces=NUM_FACES, seed=first_seed, callback_on_step_end=stop, **portrait
+        )
+        return heard(self.pipe.listen(visitor.clip).to_dict())
+
+    def preview(self, visitor: Visitor, wishes: dict[str, Any]) -> bytes:
+        """The chosen person saying a second of the clip, with all wishes: an animated WebP."""
+        visitor.cancelled.clear()
+        piece = loudest_piece(self._clip(visitor), PREVIEW_SECONDS)
+        out = self.pipe(piece, identity=chosen(visitor), fps=PREVIEW_FPS, callback=going_on(visitor), **wishes)
+        return animation(out.frames, PREVIEW_FPS)
+
+    def film(
+        self, visitor: Visitor, path: str | None, wishes: dict[str, Any], progress: Callable[[int, int], None]
+    ) -> Iterator[dict[str, Path]]:
+        """The chosen person saying the clip, or another one: files by kind, the video first."""
+        from imagineid_sdk.audio import load_audio
+
+        visitor.cancelled.clear()
+        clip = self._clip(visitor) if path is None else load_audio(path)
+        out = self.pipe(clip, identity=chosen(visitor), callback=going_on(visitor, progress), **wishes)
+        visitor.chosen = out.identity
+        yield from saved(out, visitor.folder)
+
+    def talk(self, visitor: Visitor, wishes: dict[str, Any]) -> LiveTalk:
+        """A conversation with the chosen person, or with somebody who is imagined from the first words."""
+        if visitor.talk is not None:
+            visitor.talk.close()
+        return LiveTalk(self.pipe, visitor.chosen, *told_apart(wishes))
+
+    def _clip(self, visitor: Visitor) -> AudioClip:
+        if visitor.clip is None:
+            raise OptionError("There is no clip yet. Upload or record one, and imagine faces for it.")
+        return visitor.clip
+
+
+def load(model: str | None) -> ImagineIDPipeline:
+    from imagineid_sdk import ImagineIDPipeline
+
+    pipe = ImagineIDPipeline.from_pretrained(model)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def told_apart(wishes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Wishes about the person, and about how they move."""
+    return (
+        {name: wish for name, wish in wishes.items() if name not in MANNER},
+        {name: wish for name, wish in wishes.items() if name in MANNER},
+    )
+
+
+def chosen(visitor: Visitor) -> Any:
+    if visitor.chosen is None:
+        raise OptionError("Nobody is chosen yet. Choose one of the faces.")
+    return visitor.chosen
+
+
+def going_on(visitor: Visitor, progress: Callable[[int, int], None] | None = None) -> Callable[[int, int], bool]:
+    """A callback of the pipeline that cancels when the visitor does."""
+
+    def callback(done: int, total: int) -> bool:
+        if progress is not None:
+            progress(done, total)
+        return not visitor.cancelled.is_set()
+
+    return callback
+
+
+def unless_cancelled(visitor: Visitor) -> Any:
+    """The same for the steps of a portrait."""
+
+    def callback(*_: Any) -> None:
+        if visitor.cancelled.is_set():
+            raise GenerationCancelled("The visitor cancelled.")
+
+    return callback
+
+
+def saved(out: ImagineIDOutput, folder: Path) -> Iterator[dict[str, Path]]:
+    """The video, and then the other files as well: the mesh takes a moment."""
+    files = {"video": out.save(folder / "talk.mp4")}
+    yield dict(files)
+    files["person"] = out.identity.save(folder / "person.safetensors")
+    files["motion"] = out.motion.save(folder / "motion.csv")
+    files["mesh"] = out.save_mesh(folder / "head.glb")
+    yield files
+
+
+def loudest_piece(clip: AudioClip, seconds: float) -> AudioClip:
+    """The part of a clip, so long, that holds the most sound: there a face moves the most."""
+    length, step = round(seconds * 16_000), 1_600
+    if len(clip.samples) <= length:
+        return clip
+    power = np.cumsum(np.concatenate([[0.0], np.square(clip.samples, dtype=np.float64)]))
+    starts = np.arange(0, len(clip.samples) - length + 1, step)
+    start = int(starts[np.argmax(power[starts + length] - power[starts])])
+    rate = clip.original_rate
+    part = clip.original[round(start / 16_000 * rate) : round((start + length) / 16_000 * rate)]
+    return replace(
+        clip, samples=clip.samples[start : start + length], duration=len(part) / rate, original=part, source=None
+    )
+
+
+def heard(summary: dict[str, Any]) -> str:
+    """What a voice told, in a line."""
+    gender, age, emotion = summary["gender"], summary["age"], summary["emotion"]
+    sex = ("a woman" if gender["value"] > 0.5 else "a man") if gender["heard"] else "a woman or a man"
+    years = f"about {age['value']:.0f}" if age["heard"] else "grown up, of any age"
+    return f"{summary['duration']:.1f} s · sounds like {sex} · {years} · {emotion['label']}"
+
+
+def jpeg(frame: np.ndarray, quality: int = 85) -> str:
+    """A frame as base64 of a JPEG, for the page."""
+    from PIL import Image  # comes with diffusers
+
+    buffer = io.BytesIO()
+    Image.fromarray(frame[..., :3]).save(buffer, "JPEG", quality=quality)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def animation(frames: np.ndarray, fps: float) -> bytes:
+    """An animated WebP that runs for ever."""
+    from PIL import Image
+
+    pictures, buffer = [Image.fromarray(frame) for frame in frames], io.BytesIO()
+    pictures[0].save(
+        buffer, "WEBP", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0, quality=80,
+        method=0,
+    )  # fmt: skip
+    return buffer.getvalue()
