@@ -3,16 +3,15 @@
     imagineid generate AUDIO -o TALK.mp4    a face imagined from the voice says the words
     recorder | imagineid generate - -o - | player          the same while somebody speaks
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
-    imagineid export AUDIO -o TALK.webm -o TALK.csv -o TALK.glb    the same as other files: video, motion, mesh
+    imagineid export AUDIO -o TALK.csv -o TALK.glb         the same as other files: video, motion, mesh
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
     imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
     imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
     imagineid app                           a page in the browser, with a live microphone
     imagineid batch FOLDER -o OUT           a video of every clip, on this machine or a Ray cluster
 
-Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (only
-verify), 2 a mistake that one line explains, 130 interrupted. Everything that can be checked is checked before the model
-is loaded.
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (verify), 2 a
+mistake that one line explains, 130 interrupted. All that can be checked is checked before the model is loaded.
 """
 
 from __future__ import annotations
@@ -22,9 +21,8 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from imagineid_sdk.app.command import add_app
 from imagineid_sdk.batch.command import add_batch
 from imagineid_sdk.errors import ImagineIDError, OptionError
+from imagineid_sdk.signals import Terminated, terminated_like_interrupted
 
 if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDPipeline
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from imagineid_sdk.hub.recipes import Recipe
 
 EXIT_NOTHING, EXIT_MISTAKE, EXIT_SIGNAL = 1, 2, 128  # the last plus the signal's number, what shells expect
-ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # docker stop, and a terminal that was closed; Windows has no SIGHUP
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,31 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # e.g. `imagineid listen ... | head -1`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-class Terminated(BaseException):
-    """One of `ENDING_SIGNALS` came: its number. Unfinished files are removed, as after Ctrl-C."""
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Each of `ENDING_SIGNALS` raises `Terminated` within the block, unless it is ignored on purpose (nohup)."""
-
-    def terminate(number: int, _: object) -> None:
-        for one in before:  # a second one must not cut off the tidying up after the first
-            signal.signal(one, signal.SIG_IGN)
-        raise Terminated(number)
-
-    main_thread = threading.current_thread() is threading.main_thread()  # only that one may set handlers
-    known = [getattr(signal, name) for name in ENDING_SIGNALS if main_thread and hasattr(signal, name)]
-    before = {one: signal.getsignal(one) for one in known if signal.getsignal(one) != signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, terminate)
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def generate(options: argparse.Namespace) -> None:
@@ -343,7 +316,7 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Actio
         "gender": "male or female, instead of the one that was heard", "hair": "bob, short, ...",
         "hair-color": "black, blonde, ... or #rrggbb", "eye-color": "brown, green, ...",
         "beard": "none, stubble, beard", "clothes": "suit, hoodie, ...", "clothes-color": "blue, ... or #rrggbb",
-        "glasses": "none, round, ...", "skin": "dark, light, ... or #rrggbb",
+        "glasses": "none, round, ...", "skin": "dark, light, ... or #rrggbb", "light": "studio, window, evening, ...",
         "attributes": "heard, or neutral: take neither sex nor age from the voice",
     }  # fmt: skip
     return [
@@ -352,14 +325,19 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Actio
         ),
         parser.add_argument("--age", type=float, metavar="YEARS", help="instead of the age that was heard"),
         *(parser.add_argument(f"--{name}", metavar="WORD", help=text) for name, text in words.items()),
-        parser.add_argument("--background", metavar="COLOR|FILE", help="a colour or a picture behind the person"),
         parser.add_argument(
-            "--adapters", type=lambda names: tuple(names.split(",")), metavar="A,B", help="only these adapters"
+            "--background", metavar="WORD|FILE", help="a place, a colour or a picture behind the person"
         ),
+        parser.add_argument("--size", type=int, choices=(512, 256), help="pixels of a frame's side (default: 512)"),
+        parser.add_argument("--adapters", type=_names, metavar="A,B", help="only these adapters"),
         parser.add_argument(
             "--no-watermark", dest="watermark", action="store_const", const=False, help="leave the pixels unmarked"
         ),
     ]
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(given.split(","))
 
 
 def add_listen(commands: Any) -> None:

@@ -217,9 +217,7 @@ class _ClipRoom:
         )
         for control in self.wishes:
             event = control.release if isinstance(control, gr.Slider) else control.input
-            event(
-                preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued
-            )
+            event(preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued)
         files = [self.video, *self.downloads]
         for button, make, sounds in ((self.film, first_film, []), (self.say, new_words, [self.words])):
             begun = button.click(lambda: gr.update(interactive=True), None, self.cancel, queue=False)
