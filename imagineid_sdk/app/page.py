@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 STYLE = (HERE / "style.css").read_text()
 INTRODUCTION = """
 <h1>ImagineID</h1>
-<p>A voice comes in, the face of nobody goes out. No photo is used, nothing leaves this machine, and what you upload is
-deleted when you close the page.</p>
+<p>A voice comes in, the face of nobody goes out. No photo is used, nothing is passed on, and what you upload is deleted
+when you close the page.</p>
 """
 FACES = """
 {{#if value}}<div class="grid">{{#each value}}
