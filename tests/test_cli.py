@@ -41,13 +41,16 @@ def run(*arguments: object) -> int:
 # --- without the model ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["export"], ["listen"], ["faces"], ["info"], ["verify"]])
+COMMANDS = ["generate", "export", "listen", "faces", "info", "verify", "app", "batch"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_explains_every_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in (command or ["generate", "export", "listen", "faces", "info", "verify"]))
+    assert all(word in text for word in (command or COMMANDS))
 
 
 def test_version_is_the_packages(capsys):

@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 STYLE = (HERE / "style.css").read_text()
 INTRODUCTION = """
 <h1>ImagineID</h1>
-<p>A voice comes in, the face of nobody goes out. No photo is used, nothing leaves this machine, and what you upload is
-deleted when you close the page.</p>
+<p>A voice comes in, the face of nobody goes out. No photo is used, nothing is passed on, and what you upload is deleted
+when you close the page.</p>
 """
 FACES = """
 {{#if value}}<div class="grid">{{#each value}}
@@ -169,7 +169,6 @@ class _ClipRoom:
 
         def choose(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
             visitor, at = visitors[str(request.session_hash)], int(event._data["at"])
-            visitor.cancelled.set()  # the preview of somebody else
             visitor.chosen = visitor.faces[at].identity
             on = gr.update(interactive=True)
             return cards(visitor, at), on, on, data_uri(jpeg(visitor.faces[at].image), "jpeg")
@@ -207,6 +206,11 @@ class _ClipRoom:
                 raise gr.Error("Upload or record another clip first.", title="No words yet", print_exception=False)
             yield from film(request, progress, path, *values)
 
+        def begin(request: gr.Request) -> dict[str, Any]:
+            """At once, not when it is the visitor's turn: they may cancel while they wait."""
+            visitors[str(request.session_hash)].cancelled.clear()
+            return gr.update(interactive=True)
+
         def cancel(request: gr.Request) -> None:
             visitors[str(request.session_hash)].cancelled.set()
 
@@ -220,7 +224,7 @@ class _ClipRoom:
             event(preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued)
         files = [self.video, *self.downloads]
         for button, make, sounds in ((self.film, first_film, []), (self.say, new_words, [self.words])):
-            begun = button.click(lambda: gr.update(interactive=True), None, self.cancel, queue=False)
+            begun = button.click(begin, None, self.cancel, queue=False)
             done = begun.then(make, [*sounds, *self.wishes], files, show_progress_on=self.video, **queued)
             done.then(lambda: gr.update(interactive=False), None, self.cancel, queue=False)
         self.cancel.click(cancel, None, None, queue=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,10 +51,9 @@ class Studio:
         """Eight people whom the voice of a clip could belong to; returns what was heard, in a line."""
         from imagineid_sdk.audio import load_audio
 
-        visitor.cancelled.clear()
         visitor.clip, visitor.chosen, visitor.first_seed = load_audio(path), None, first_seed
         portrait, _ = told_apart(wishes)
-        stop = unless_cancelled(visitor)
+        stop = unless_gone(visitor)
         visitor.faces = self.pipe.imagine(
             visitor.clip, num_faces=NUM_FACES, seed=first_seed, callback_on_step_end=stop, **portrait
         )
@@ -62,9 +61,9 @@ class Studio:
 
     def preview(self, visitor: Visitor, wishes: dict[str, Any]) -> bytes:
         """The chosen person saying a second of the clip, with all wishes: an animated WebP."""
-        visitor.cancelled.clear()
         piece = loudest_piece(self._clip(visitor), PREVIEW_SECONDS)
-        out = self.pipe(piece, identity=chosen(visitor), fps=PREVIEW_FPS, callback=going_on(visitor), **wishes)
+        going_on = unless(lambda done, total: None, visitor.gone)
+        out = self.pipe(piece, identity=chosen(visitor), fps=PREVIEW_FPS, callback=going_on, **wishes)
         return animation(out.frames, PREVIEW_FPS)
 
     def film(
@@ -73,9 +72,9 @@ class Studio:
         """The chosen person saying the clip, or another one: files by kind, the video first."""
         from imagineid_sdk.audio import load_audio
 
-        visitor.cancelled.clear()
         clip = self._clip(visitor) if path is None else load_audio(path)
-        out = self.pipe(clip, identity=chosen(visitor), callback=going_on(visitor, progress), **wishes)
+        going_on = unless(progress, visitor.cancelled, visitor.gone)
+        out = self.pipe(clip, identity=chosen(visitor), callback=going_on, **wishes)
         visitor.chosen = out.identity
         yield from saved(out, visitor.folder)
 
@@ -113,23 +112,22 @@ def chosen(visitor: Visitor) -> Any:
     return visitor.chosen
 
 
-def going_on(visitor: Visitor, progress: Callable[[int, int], None] | None = None) -> Callable[[int, int], bool]:
-    """A callback of the pipeline that cancels when the visitor does."""
+def unless(progress: Callable[[int, int], None], *events: Event) -> Callable[[int, int], bool]:
+    """A callback of the pipeline that tells how far it is, and cancels when one of the events is set."""
 
     def callback(done: int, total: int) -> bool:
-        if progress is not None:
-            progress(done, total)
-        return not visitor.cancelled.is_set()
+        progress(done, total)
+        return not any(event.is_set() for event in events)
 
     return callback
 
 
-def unless_cancelled(visitor: Visitor) -> Any:
-    """The same for the steps of a portrait."""
+def unless_gone(visitor: Visitor) -> Any:
+    """The same for the steps of a portrait, while the visitor is there."""
 
     def callback(*_: Any) -> None:
-        if visitor.cancelled.is_set():
-            raise GenerationCancelled("The visitor cancelled.")
+        if visitor.gone.is_set():
+            raise GenerationCancelled("The visitor has left.")
 
     return callback
 

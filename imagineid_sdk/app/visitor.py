@@ -30,7 +30,8 @@ class Visitor:
         faces: the ones to choose from, with seeds counted from `first_seed`.
         chosen: who was chosen, or filmed last.
         uploads: files that came from the browser.
-        cancelled: set when the work that is going on is not wanted any more.
+        cancelled: set when the video that is made, or waits to be, is not wanted any more.
+        gone: set when the page was closed: nothing is wanted any more.
         talk: the conversation that is going on.
     """
 
@@ -41,6 +42,7 @@ class Visitor:
     chosen: Identity | None = None
     uploads: set[Path] = field(default_factory=set)
     cancelled: Event = field(default_factory=Event)
+    gone: Event = field(default_factory=Event)
     talk: LiveTalk | None = None
 
 
@@ -82,7 +84,7 @@ class Visitors:
                 return
             # Gradio names uploads by content: a file may be somebody else's as well.
             others: set[Path] = set().union(*(other.uploads for other in self._open.values()))
-        visitor.cancelled.set()
+        visitor.gone.set()
         if visitor.talk is not None:
             visitor.talk.close()
         shutil.rmtree(visitor.folder, ignore_errors=True)

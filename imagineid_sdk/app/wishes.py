@@ -36,7 +36,7 @@ def _words(name: str, label: str, default: str = "as imagined") -> Wish:
 
 WISHES = (
     _words("gender", "Sex", "as heard"),
-    Wish("age", "Age (0: as heard)", range=(0, 90), value=0, step=1),
+    Wish("age", "Age (0: heard)", range=(0, 90), value=0, step=1),
     _words("skin", "Skin"),
     _words("hair", "Hair"),
     _words("hair_color", "Colour of the hair"),

@@ -100,7 +100,7 @@ def test_when_a_visitor_leaves_nothing_of_theirs_stays(tmp_path):
     (visitors["one"].folder / "talk.mp4").write_bytes(b"video")
     leaving = visitors["one"]
     visitors.forget("one")
-    assert leaving.cancelled.is_set() and not leaving.folder.exists()
+    assert leaving.gone.is_set() and not leaving.folder.exists()
     assert shared.exists() and not own.exists()
     visitors.forget("two")
     visitors.forget("two")
