@@ -200,7 +200,7 @@ def test_every_option_of_a_call_can_be_given():
 
     parser = cli.build_parser()
     passed_on = parser.parse_args(["generate", "a.wav", "-o", "a.mp4"]).passed_on
-    assert set(passed_on) == set(GenerateOptions.model_fields) - {"output_type", "sampling_rate"}
+    assert set(passed_on) == set(GenerateOptions.model_fields) - {"output_type", "sampling_rate", "speakers"}
 
 
 def test_a_missing_encoder_costs_no_wait(no_model, voice, tmp_path, capsys, monkeypatch):

@@ -101,12 +101,14 @@ def sensible_workers(cores: int, memory: float) -> int:
 
 def cores() -> int:
     """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # neither Windows nor macOS has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def free_memory() -> float:
     """GiB; where the system does not tell, enough for four processes."""
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        told = getattr(os, "sysconf")  # noqa: B009 - Windows has none
+        return float(told("SC_AVPHYS_PAGES") * told("SC_PAGE_SIZE")) / 2**30
     except (ValueError, OSError, AttributeError):
         return 4 * MEMORY
