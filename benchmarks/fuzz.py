@@ -39,7 +39,7 @@ START = 180.0
 """Seconds that a process may take to be ready."""
 WARM = 0.2
 """Share of the cases after which memory is what it should stay."""
-GROWTH = 96
+GROWTH = 192
 """MiB that a process may grow from then on: what malloc and torch keep. A leak of one sound in ten is more."""
 ADDRESS_SPACE = 12 << 30
 

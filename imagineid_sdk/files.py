@@ -127,6 +127,8 @@ def unfinished(target: Path, make: Callable[[Path], None], error: type[ImagineID
         remove(partial)
         if lock >= 0:
             os.close(lock)
+        with suppress(OSError):  # a dead run's ffmpeg may have begun its file after the first look
+            remove_abandoned(target.parent)
 
 
 def locked(path: Path) -> int | None:
