@@ -124,7 +124,7 @@ class _ClipRoom:
         with gr.Row(elem_classes="step"):
             with gr.Column(scale=7, min_width=300):
                 gr.Markdown("### 3 · Your wishes")
-                with gr.Row():
+                with gr.Row(elem_id="looks"):
                     self.preview = gr.HTML(None, html_template=PREVIEW, elem_id="preview", min_width=260)
                     with gr.Column(min_width=280):
                         self.wishes = []

@@ -24,13 +24,13 @@ class Wish:
     name: str
     label: str
     choices: tuple[str, ...] = ()
-    default: str = "as imagined"
+    default: str = "any"
     range: tuple[float, float] = (0, 2)
     value: float = 1.0
     step: float = 0.1
 
 
-def _words(name: str, label: str, default: str = "as imagined") -> Wish:
+def _words(name: str, label: str, default: str = "any") -> Wish:
     return Wish(name, label, tuple(WORDS[name]), default)
 
 
@@ -45,7 +45,7 @@ WISHES = (
     _words("glasses", "Glasses"),
     _words("clothes", "Clothes"),
     _words("clothes_color", "Colour of the clothes"),
-    Wish("background", "Background", ("white", "black", "grey", "teal", "blue", "pink"), "studio grey"),
+    Wish("background", "Background", ("white", "black", "grey", "teal", "blue", "pink"), "studio"),
     Wish("emotion", "Mood", EMOTIONS, "as heard"),
     Wish("head_motion", "Head motion"),
     Wish("blink", "Blinking"),

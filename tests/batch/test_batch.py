@@ -27,6 +27,9 @@ def clips(tmp_path, make_voice, shipped_weights):
     return folder
 
 
+QUICK = {"fps": 12.5, "reference_steps": 2}
+
+
 def manifest(output):
     return [json.loads(line) for line in (output / MANIFEST).read_text().splitlines()]
 
@@ -36,7 +39,7 @@ def check_whole(output, media, clips=3):
     lines = [line for line in manifest(output) if line["error"] is None]
     assert Counter(line["clip"] for line in lines) == Counter(f"{number}.wav" for number in range(clips))
     for line in lines:
-        assert len(media.frames(output / line["video"])) == 8
+        assert len(media.frames(output / line["video"])) == 4
         assert (output / line["person"]).is_file()
     assert not list(output.rglob("*.part"))
 
@@ -52,7 +55,7 @@ def test_a_killed_process_loses_nothing_and_the_next_run_goes_on(clips, tmp_path
         if done == 1:  # in the middle of the next clip
             threading.Timer(0.3, kill).start()
 
-    report = run_batch(clips, output, workers=1, on_done=tell)
+    report = run_batch(clips, output, workers=1, options=QUICK, on_done=tell)
     assert (len(report.made), len(report.skipped), len(report.failed)) == (3, 0, 1)
     assert told == [(done, 4) for done in range(1, 5)]
     assert "could not be read as sound" in report.failed[0].error
@@ -61,7 +64,7 @@ def test_a_killed_process_loses_nothing_and_the_next_run_goes_on(clips, tmp_path
     (output / "1.mp4").unlink()
     (clips / "broken.wav").unlink()
     times = {name: (output / name).stat().st_mtime_ns for name in ("0.mp4", "2.mp4")}
-    report = run_batch(clips, output, workers=1)
+    report = run_batch(clips, output, workers=1, options=QUICK)
     assert [entry.clip for entry in report.made] == ["1.wav"] and len(report.skipped) == 2
     assert times == {name: (output / name).stat().st_mtime_ns for name in times}
     check_whole(output, media)
@@ -96,7 +99,7 @@ def test_a_ray_cluster_that_loses_a_machine_loses_nothing(clips, tmp_path, media
             cluster.remove_node(machines[0], allow_graceful=False)
 
     try:
-        report = run_batch(clips, tmp_path / "out", ray=cluster.address, on_done=lose_one)
+        report = run_batch(clips, tmp_path / "out", ray=cluster.address, options=QUICK, on_done=lose_one)
     finally:
         cluster.shutdown()
     assert (len(report.made), len(report.failed)) == (4, 0)
