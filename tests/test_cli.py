@@ -255,7 +255,8 @@ def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_
     soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
     command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
     command += ["-o", str(tmp_path / "talk.mp4")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
+    as_in_a_terminal = {"start_new_session": True, "preexec_fn": lambda: signal.signal(sent, signal.SIG_DFL)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **as_in_a_terminal) as process:
         deadline = time.monotonic() + 60
         while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)  # until it is at work: the unfinished video lies beside the sound

@@ -204,7 +204,13 @@ def frames():
 write_mp4(sys.argv[1], frames(), fps=25, audio=None, metadata={})
 """
     command = [sys.executable, "-c", program, str(tmp_path / "face.mp4")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         for _ in range(5):
             process.stdout.readline()
         assert leftovers(tmp_path) and "face.mp4" not in leftovers(tmp_path)
