@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from imagineid_sdk.errors import OptionError
+
 HOUSEKEEPING = (600, 3600)
 """Every so many seconds gradio's own files that are older than so many are deleted."""
 
@@ -22,13 +24,18 @@ def serve(model: str | None, host: str, port: int, visitors: int, open_browser: 
 
         page = make_page(studio, Path(folder), visitors)
         page.queue(max_size=32)
-        page.launch(
-            server_name=host, server_port=port or free_port(host), inbrowser=open_browser, show_error=True,
-            share=False, ssr_mode=False, run_history=False, footer_links=[], theme=theme(), css=STYLE,
-            max_file_size="200mb", enable_monitoring=False, prevent_thread_lock=True,
-        )  # fmt: skip
-        studio.load()  # only now: imports in two threads at once would delay the page
-        page.block_thread()
+        try:
+            page.launch(
+                server_name=host, server_port=port or free_port(host), inbrowser=open_browser, show_error=True,
+                share=False, ssr_mode=False, run_history=False, footer_links=[], theme=theme(), css=STYLE,
+                max_file_size="200mb", enable_monitoring=False, prevent_thread_lock=True,
+            )  # fmt: skip
+            studio.load()  # only now: imports in two threads at once would delay the page
+            page.block_thread()
+        except OSError as error:
+            raise OptionError(f"host={host!r}, port={port}: {error} Choose another port, or 0 for any.") from error
+        finally:
+            page.close(verbose=False)
 
 
 def free_port(host: str) -> int:

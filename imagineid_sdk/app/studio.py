@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,9 @@ class Studio:
         """Begins to load the model, beside whatever else goes on."""
         with self._lock:
             if self._loading is None:
-                self._loading = ThreadPoolExecutor(1, thread_name_prefix="loading").submit(load, self._model)
+                self._loading = Future()
+                # A daemon: who stops the page at once does not wait for the model.
+                Thread(target=load, args=(self._model, self._loading), name="loading", daemon=True).start()
             return self._loading
 
     @property
@@ -90,12 +92,16 @@ class Studio:
         return visitor.clip
 
 
-def load(model: str | None) -> ImagineIDPipeline:
-    from imagineid_sdk import ImagineIDPipeline
+def load(model: str | None, loading: Future[ImagineIDPipeline]) -> None:
+    """Load the model, and give it, or what went wrong, to whoever waits."""
+    try:
+        from imagineid_sdk import ImagineIDPipeline
 
-    pipe = ImagineIDPipeline.from_pretrained(model)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+        pipe = ImagineIDPipeline.from_pretrained(model)
+        pipe.set_progress_bar_config(disable=True)
+        loading.set_result(pipe)
+    except BaseException as error:
+        loading.set_exception(error)
 
 
 def told_apart(wishes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
