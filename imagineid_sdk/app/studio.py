@@ -51,15 +51,16 @@ class Studio:
 
     def imagine(self, visitor: Visitor, path: str, wishes: dict[str, Any], first_seed: int) -> str:
         """Eight people whom the voice of a clip could belong to; returns what was heard, in a line."""
+        pipe = self.pipe  # before anything is imported: two threads that import the same may wait for each other
         from imagineid_sdk.audio import load_audio
 
         visitor.clip, visitor.chosen, visitor.first_seed = load_audio(path), None, first_seed
         portrait, _ = told_apart(wishes)
         stop = unless_gone(visitor)
-        visitor.faces = self.pipe.imagine(
+        visitor.faces = pipe.imagine(
             visitor.clip, num_faces=NUM_FACES, seed=first_seed, callback_on_step_end=stop, **portrait
         )
-        return heard(self.pipe.listen(visitor.clip).to_dict())
+        return heard(pipe.listen(visitor.clip).to_dict())
 
     def preview(self, visitor: Visitor, wishes: dict[str, Any]) -> bytes:
         """The chosen person saying a second of the clip, with all wishes: an animated WebP."""
@@ -72,11 +73,12 @@ class Studio:
         self, visitor: Visitor, path: str | None, wishes: dict[str, Any], progress: Callable[[int, int], None]
     ) -> Iterator[dict[str, Path]]:
         """The chosen person saying the clip, or another one: files by kind, the video first."""
+        pipe = self.pipe
         from imagineid_sdk.audio import load_audio
 
         clip = self._clip(visitor) if path is None else load_audio(path)
         going_on = unless(progress, visitor.cancelled, visitor.gone)
-        out = self.pipe(clip, identity=chosen(visitor), callback=going_on, **wishes)
+        out = pipe(clip, identity=chosen(visitor), callback=going_on, **wishes)
         visitor.chosen = out.identity
         yield from saved(out, visitor.folder)
 
