@@ -41,7 +41,7 @@ WARM = 0.2
 """Share of the cases after which memory is what it should stay."""
 LONG = 2000
 """Cases from which growth counts: until then compilers, caches and pools are still being filled."""
-GROWTH = 192
+GROWTH = 96
 """MiB that a process may grow from then on: what malloc and torch keep. A leak of one sound in ten is more."""
 ADDRESS_SPACE = 12 << 30
 
