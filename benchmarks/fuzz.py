@@ -39,8 +39,6 @@ START = 180.0
 """Seconds that a process may take to be ready."""
 WARM = 0.2
 """Share of the cases after which memory is what it should stay."""
-LONG = 2000
-"""Cases from which growth counts: until then compilers, caches and pools are still being filled."""
 GROWTH = 96
 """MiB that a process may grow from then on: what malloc and torch keep. A leak of one sound in ten is more."""
 ADDRESS_SPACE = 12 << 30
@@ -146,8 +144,7 @@ class Findings:
 
     @property
     def bad(self) -> bool:
-        grew = self.growth > GROWTH and self.outcomes.total() >= LONG
-        return bool(self.failures) or grew or self.file_growth > 0 or self.left > 0
+        return bool(self.failures) or self.growth > GROWTH or self.file_growth > 0 or self.left > 0
 
 
 def patience() -> float:
