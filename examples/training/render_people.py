@@ -101,8 +101,9 @@ class Studio:
         width, height = MOUTH_CROP if part == "mouth" else EYES_CROP
         corner = project(center[None], view_projection, self.scene.size)[0] - [width / 2, height / 2]
         left, top = (int(round(float(c))) for c in corner)
-        shares = self.actor.coverage(view_projection, FRAMING)[top : top + height, left : left + width]
-        shot = self.scene.render((left, top, left + width, top + height))
+        box = left, top, left + width, top + height
+        shares = self.actor.coverage(view_projection, FRAMING, box)
+        shot = self.scene.render(box)
         picture = develop(shot, shares, self.exposure)
         return np.dstack([picture, visible_class(shares)]), np.array([left, top])
 
@@ -141,9 +142,8 @@ def render_person(world: World, seed: int, motion: Motion, clips: bool = False) 
                 crop, corner = studio.shoot_crop(*motion[frame], part)
                 crops[part].append(crop)
                 boxes[part].append(corner)
-    exposure = studio.exposure
-    studio = Studio(world, person, light, FRAME, CLIP_SAMPLES if clips else FRAME_SAMPLES)
-    studio.exposure = exposure
+    studio.scene.size = FRAME
+    studio.scene.set_samples(CLIP_SAMPLES if clips else FRAME_SAMPLES)
     pictures, classes = [], []
     tracks: dict[str, list] = {"actions": [], "pose": [], "landmarks": [], "mvp": []}
     for frame, (actions, pose) in enumerate(motion):

@@ -15,23 +15,14 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.adversarial import PatchDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
-from examples.training.people_dataset import (
-    REGION_DETAIL,
-    REGION_WEIGHT,
-    crop,
-    mirror_some,
-    people,
-    planes,
-    to_images,
-)
-from examples.training.perceptual import PerceptualDistance
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+from examples.training.people_dataset import crop, mirror_some, people, planes, to_images
+from examples.training.picture_losses import PictureLoss, descend, judge
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 
-KL_WEIGHT, GRADIENT_WEIGHT, PERCEPTUAL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 1.0, 0.5, 0.15
-COLOUR_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT, FEATURES_WEIGHT = 2.0, 4.0, 0.08, 4.0
+KL_WEIGHT, SMALLER_PROBABILITY = 4e-4, 0.15
 NOISE = 0.15
 """Largest deviation of the noise that the finished latents get, so that the decoder forgives."""
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM, DECODER_ALONE = 0.3, 0.4, 0.7
@@ -46,37 +37,6 @@ def random_crops(pictures: torch.Tensor, count: int, size: int) -> tuple[torch.T
     lefts = [int(random.triangular(0, 256 - size, 256 * 0.5 - size / 2)) for _ in range(count)]
     tops = [int(random.triangular(0, 256 - size, 256 * 0.45 - size / 2)) for _ in range(count)]
     return to_images(mirror_some(crop(chosen, lefts, tops, size, size)))
-
-
-def pixel_weights(regions: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
-    """How much each pixel counts, ``(count, 1, height, width)``; regions: ``REGION_WEIGHT`` or ``REGION_DETAIL``."""
-    return regions.to(segmentation.device)[segmentation.long()][:, None]
-
-
-def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Weighted absolute error of the pixels and of their differences to the right and below."""
-    error = made - wanted
-    across = (error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]
-    down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weight[..., 1:, :]
-    # Per pixel a grey shirt is never far off; over an area the lost hue is the whole error.
-    colour = (F.avg_pool2d(error[:, :3], 8).abs() * F.avg_pool2d(weight, 8)).mean()
-    # Teeth between red lips turn blue: a row of them is smaller than that area, and grey counts little beside edges.
-    hue = error[:, :3] - error[:, :3].mean(1, keepdim=True)
-    colour = colour + (F.avg_pool2d(hue, 3).abs() * F.avg_pool2d(weight, 3)).mean()
-    return {"pixels": (error.abs() * weight).mean(), "gradient": across.mean() + down.mean(), "colour": colour}
-
-
-def detail_loss(picture: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Pores, hair and lashes can't be foretold pixel by pixel, so that every error above wants them gone.
-    How much of them there is in a place can be: the spread of the Laplacian in windows of 8x8 (gradient variance loss,
-    arXiv 2202.00997). Pictures ``(batch, 3, height, width)`` in [0, 1]."""
-
-    def spread(image: torch.Tensor) -> torch.Tensor:
-        grey = image.float().mean(1, keepdim=True)
-        edges = grey[..., 2:, 1:-1] + grey[..., :-2, 1:-1] + grey[..., 1:-1, 2:] + grey[..., 1:-1, :-2]
-        return (F.avg_pool2d((edges - 4 * grey[..., 1:-1, 1:-1]).square(), 8, 4) + 1e-6).sqrt()
-
-    return ((spread(picture) - spread(wanted)).abs() * F.avg_pool2d(weight[..., 1:-1, 1:-1], 8, 4)).mean()
 
 
 def smaller_latents_loss(model: HeadAutoencoder, latents: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -101,7 +61,7 @@ def main() -> None:
     if options.start:
         model.load_state_dict(HeadAutoencoder.from_pretrained(options.start).float().state_dict())
     model.to(DEVICE, memory_format=torch.channels_last)
-    perceptual = PerceptualDistance(options.perceptual)
+    compare = PictureLoss(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
     run = Run(options.out, {"autoencoder": model, "discriminator": discriminator}, optimizer, options.minutes)
@@ -113,9 +73,7 @@ def main() -> None:
         progress = run.progress
         model.encoder.requires_grad_(progress < DECODER_ALONE)
         images, segmentation = random_crops(pictures, options.batch, size=128)
-        weight = pixel_weights(REGION_WEIGHT, segmentation)
         images = images.contiguous(memory_format=torch.channels_last)
-        background = torch.rand(options.batch, 3, 1, 1, device=DEVICE)
         with autocast():
             mean, log_variance = model.posterior(images)
             latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
@@ -123,30 +81,15 @@ def main() -> None:
                 strength = NOISE * torch.rand(options.batch, 1, 1, 1, device=DEVICE)
                 latents = latents + strength * torch.randn_like(latents)
             made = model.decoder(latents)
-            losses = reconstruction_loss(made, images, weight)
-            picture, wanted = compose(made, background), compose(images, background)
-            with autocast(False):  # depthwise convolutions are slower in bfloat16
-                losses["perceptual"] = perceptual(picture.float(), wanted)
-            losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
+            shown = compare(made, images, segmentation, discriminator if progress > ADVERSARIAL_FROM else None)
+            losses = shown.losses
             losses["kl"] = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-            total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
-            total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + KL_WEIGHT * losses["kl"]
-            total = total + DETAIL_WEIGHT * losses["detail"]
+            total = shown.total + KL_WEIGHT * losses["kl"]
             if random.random() < SMALLER_PROBABILITY:
                 total = total + smaller_latents_loss(model, latents, images)
-            if progress > ADVERSARIAL_FROM:
-                losses |= generator_losses(discriminator, picture, wanted)
-                total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(optimizer, total)
         if progress > DISCRIMINATOR_FROM:
-            with autocast():
-                losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
-            judging.zero_grad(set_to_none=True)
-            losses["discriminator"].backward()
-            judging.step()
+            losses["discriminator"] = judge(judging, [(discriminator, shown.picture, shown.wanted)])
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

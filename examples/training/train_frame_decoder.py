@@ -16,18 +16,11 @@ import torch.nn.functional as F
 
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
-from examples.training.people_dataset import REGION_WEIGHT, to_images
-from examples.training.perceptual import PerceptualDistance
+from examples.training.people_dataset import to_images
+from examples.training.picture_losses import PictureLoss, descend
 from examples.training.prepare_people import prepared
-from examples.training.train_autoencoder import (
-    COLOUR_WEIGHT,
-    GRADIENT_WEIGHT,
-    PERCEPTUAL_WEIGHT,
-    pixel_weights,
-    reconstruction_loss,
-)
 from examples.training.training_set import TrainingSet
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 
 FRAME_DECODER = {"decoder_channels": (88, 56, 32), "decoder_blocks": (2, 1, 1), "with_encoder": False}
 NOISE = 0.2
@@ -53,7 +46,7 @@ def main() -> None:
     model.latent_mean.copy_(latent_space.latent_mean)
     model.latent_std.copy_(latent_space.latent_std)
     model.to(DEVICE, memory_format=torch.channels_last)
-    perceptual = PerceptualDistance(options.perceptual)
+    compare = PictureLoss(options.perceptual, detail=False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     run = Run(options.out, {"frame_decoder": model}, optimizer, options.minutes)
     torch.manual_seed(options.seed + run.step)
@@ -65,19 +58,10 @@ def main() -> None:
         latents = latents + NOISE * torch.rand(len(latents), 1, 1, 1, device=DEVICE) * torch.randn_like(latents)
         images, segmentation = to_images(people.pictures(draw))
         images, segmentation = F.avg_pool2d(images, 2), segmentation[:, ::2, ::2]
-        background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
         with autocast():
-            made = model.decode(latents)
-            losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
-            with autocast(False):
-                losses["perceptual"] = perceptual(compose(made.float(), background), compose(images, background))
-        total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
-        total = total + PERCEPTUAL_WEIGHT * losses["perceptual"]
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        run.after_step({name: loss.detach() for name, loss in losses.items()})
+            shown = compare(model.decode(latents), images, segmentation)
+        descend(optimizer, shown.total)
+        run.after_step({name: loss.detach() for name, loss in shown.losses.items()})
     run.save()
 
 

@@ -18,32 +18,23 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.adversarial import PatchDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
-from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT, planes, to_images
-from examples.training.perceptual import PerceptualDistance
+from examples.training.people_dataset import planes, to_images
+from examples.training.picture_losses import PictureLoss, descend, judge
 from examples.training.prepare_people import Prepared, prepared
 from examples.training.train_adapters import Base, imagining_loss
-from examples.training.train_autoencoder import (
-    ADVERSARIAL_WEIGHT,
-    DETAIL_WEIGHT,
-    FEATURES_WEIGHT,
-    detail_loss,
-    pixel_weights,
-    reconstruction_loss,
-)
 from examples.training.training_set import Draw, TrainingSet
 from imagineid_sdk.imagining.adapters.blending import BlendingAdapter, warp
 from imagineid_sdk.imagining.adapters.painting import CELL, EYES, MOUTH, cut
 from imagineid_sdk.imagining.adapters.semantic import SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
-from imagineid_sdk.imagining.autoencoder import compose
 from imagineid_sdk.imagining.denoising import denoise_once
 from imagineid_sdk.imagining.painted import Painted, PaintedRegion, assemble, decode_frames, look_at, paint
 
-PERCEPTUAL_WEIGHT, COLOUR_WEIGHT, LATENT_WEIGHT, IMAGINING_WEIGHT, OWN_WEIGHT = 0.5, 1.0, 0.2, 1.0, 0.3
+LATENT_WEIGHT, IMAGINING_WEIGHT, OWN_WEIGHT = 0.2, 1.0, 0.3
 """Of the losses; OWN is the diffusion's own frame, without the portrait's pixels: it has to stay a face."""
 FRAMES = 2
 """Frames of each person of a batch; as many latents are imagined beside them."""
@@ -168,69 +159,46 @@ def main() -> None:
     adapters = {name: kind.from_pretrained(options.base / name).float() for name, kind in kinds.items()}
     for adapter in adapters.values():
         adapter.train().to(DEVICE, memory_format=torch.channels_last)
-    discriminators = {f"{part}_discriminator": PatchDiscriminator() for part in ("whole", *WINDOWS)}
-    perceptual = PerceptualDistance(options.perceptual)
+    discriminators = {part: PatchDiscriminator() for part in ("whole", *WINDOWS)}
+    compare = PictureLoss(options.perceptual, colour=1.0)
     parameters = [p for adapter in adapters.values() for p in adapter.parameters()]
     optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
     judged = [p for discriminator in discriminators.values() for p in discriminator.parameters()]
     judging = torch.optim.Adam(judged, lr=2e-4, betas=(0.5, 0.99))
-    run = Run(options.out, adapters | discriminators, optimizer, options.minutes, decay=0.998)
+    kept = adapters | {f"{part}_discriminator": each for part, each in discriminators.items()}
+    run = Run(options.out, kept, optimizer, options.minutes, decay=0.998)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
     people = TrainingSet(prepared(options.prepared, options.people, options.codes))
     crops = {part: Crops.of(people.persons, part) for part in WINDOWS}
 
-    def compare(made, images, segmentation, discriminator) -> tuple[dict, torch.Tensor, tuple]:
-        """Losses of one scale, their sum, and the pictures that the discriminator is to tell apart."""
-        background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
-        losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
-        picture, wanted = compose(made, background), compose(images, background)
-        with autocast(False):
-            losses["perceptual"] = perceptual(picture.float(), wanted)
-        losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
-        total = losses["pixels"] + losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
-        total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + DETAIL_WEIGHT * losses["detail"]
-        if run.progress > ADVERSARIAL_FROM:
-            losses |= generator_losses(discriminators[discriminator], picture, wanted)
-            total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
-        return losses, total, (picture, wanted)
-
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
         draw = random_frames(people, options.persons)
         images, segmentation = to_images(people.pictures(draw))
+        judges = discriminators if run.progress > ADVERSARIAL_FROM else {}
         with autocast():
             painted, warped, latents = make_frames(base, adapters, people, draw)
-            losses, total, seen = compare(
-                assemble(painted, F.avg_pool2d(warped, 2)), images, segmentation, "whole_discriminator"
-            )
+            frame = assemble(painted, F.avg_pool2d(warped, 2))
+            shown = compare(frame, images, segmentation, judges.get("whole"))
+            losses = shown.losses
             losses["own"] = (painted.picture.float() - F.avg_pool2d(images, 2)).abs().mean()
             losses["latents"] = (latents.float() - people.latents(draw)).square().mean()
             losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
-            total = total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
+            total = shown.total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
-            told = [("whole_discriminator", *seen)]
+            told = [(discriminators["whole"], shown.picture, shown.wanted)]
             for (part, window), kind, region in zip(WINDOWS.items(), (MOUTH, EYES), painted.regions, strict=True):
                 below = cut(warped, region.corners, kind, CELL)
-                shown = replace(region, pixels=below + region.mask * (region.pixels - below))
-                made, wanted = matched_crops(shown, crops[part], draw, window)
+                over = replace(region, pixels=below + region.mask * (region.pixels - below))
+                made, wanted = matched_crops(over, crops[part], draw, window)
                 if len(made):
-                    judge = f"{part}_discriminator"
-                    close, more, pair = compare(made.float(), *to_images(wanted), judge)
-                    total = total + more / len(WINDOWS)
-                    losses |= {f"{part}_{name}": value for name, value in close.items()}
-                    told.append((judge, *pair))
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        with autocast():
-            verdicts = [discriminator_loss(discriminators[name], made, real) for name, made, real in told]
-            judgement = torch.stack(verdicts).mean()
-        judging.zero_grad(set_to_none=True)
-        judgement.backward()
-        judging.step()
-        losses["judgement"] = judgement
+                    close = compare(made.float(), *to_images(wanted), judges.get(part))
+                    total = total + close.total / len(WINDOWS)
+                    losses |= {f"{part}_{name}": value for name, value in close.losses.items()}
+                    told.append((discriminators[part], close.picture, close.wanted))
+        descend(optimizer, total)
+        losses["judgement"] = judge(judging, told)
         run.after_step({name: loss.detach() for name, loss in losses.items()}, log_every=25)
     run.save()
     assert all(torch.equal(a, b) for a, b in zip(before, base.fingerprint(), strict=True)), "the base was trained"

@@ -16,48 +16,34 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.adversarial import PatchDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
-from examples.training.people_dataset import (
-    REGION_DETAIL,
-    REGION_WEIGHT,
-    mirror_some,
-    people,
-    planes,
-    to_images,
-)
-from examples.training.perceptual import PerceptualDistance
-from examples.training.train_autoencoder import (
-    ADVERSARIAL_WEIGHT,
-    COLOUR_WEIGHT,
-    DETAIL_WEIGHT,
-    FEATURES_WEIGHT,
-    GRADIENT_WEIGHT,
-    PERCEPTUAL_WEIGHT,
-    detail_loss,
-    pixel_weights,
-    reconstruction_loss,
-)
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+from examples.training.people_dataset import mirror_some, people, planes, to_images
+from examples.training.picture_losses import PictureLoss, descend, judge
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
 from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 
 CELLS, MARGIN = 5, 2
 """Latents along the side of a crop, and how many beyond it its pixels can depend on."""
+FACE = 0.5, 0.45
+"""Its middle, in widths of the picture."""
 LATENT_NOISE = 0.12
 """Largest deviation of the noise that the latents get: imagined ones are never quite right."""
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.10, 0.20
 
 
 def random_windows(latents: torch.Tensor, portraits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
-    """A window of latents with its margin, what it shows, and where the window lies in it."""
+    """A window of latents with its margin, what it shows, and where the window lies in it. Half of the windows are
+    drawn around the face, half evenly: the lower corners are clothes, and count as much as the background."""
     windows, shown, places = [], [], []
+    last = 16 - CELLS
     for each, portrait in zip(latents, portraits, strict=True):
-        x = int(random.triangular(0, 17 - CELLS, 16 * 0.5 - CELLS / 2))
-        y = int(random.triangular(0, 17 - CELLS, 16 * 0.45 - CELLS / 2))
-        left, top = max(x - MARGIN, 0), max(y - MARGIN, 0)
-        right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
-        left, top = min(left, 16 - CELLS - 2 * MARGIN), min(top, 16 - CELLS - 2 * MARGIN)
+        if random.random() < 0.5:
+            x, y = (round(random.triangular(0, last, 16 * middle - CELLS / 2)) for middle in FACE)
+        else:
+            x, y = random.randint(0, last), random.randint(0, last)
+        left, top = (min(max(start - MARGIN, 0), last - 2 * MARGIN) for start in (x, y))
         right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
         windows.append(each[:, top:bottom, left:right])
         shown.append(portrait[:, 32 * y : 32 * (y + CELLS), 32 * x : 32 * (x + CELLS)])
@@ -70,6 +56,7 @@ def main() -> None:
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True, help="with its encoder")
     parser.add_argument("--perceptual", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="folder of a portrait decoder to go on from")
     parser.add_argument("--out", type=Path, default=Path(".train/portrait"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=6)
@@ -79,10 +66,12 @@ def main() -> None:
 
     encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval().to(DEVICE)
     model, discriminator = PortraitDecoder(), PatchDiscriminator((48, 96, 160, 160))
+    if options.start:
+        model.load_state_dict(PortraitDecoder.from_pretrained(options.start).float().state_dict())
     model.latent_mean.copy_(encoder.latent_mean)
     model.latent_std.copy_(encoder.latent_std)
     model.to(DEVICE, memory_format=torch.channels_last)
-    perceptual = PerceptualDistance(options.perceptual)
+    compare = PictureLoss(options.perceptual)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
     run = Run(options.out, {"portrait_decoder": model, "discriminator": discriminator}, optimizer, options.minutes)
@@ -99,8 +88,6 @@ def main() -> None:
             latents = latents + strength * torch.randn_like(latents)
         windows, shown, places = random_windows(latents, chosen)
         images, segmentation = to_images(shown)
-        weight = pixel_weights(REGION_WEIGHT, segmentation)
-        background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
         with autocast():
             made = model(windows.contiguous(memory_format=torch.channels_last))
             size = 32 * CELLS
@@ -110,26 +97,11 @@ def main() -> None:
                     for one, (x, y) in zip(made, places, strict=True)
                 ]
             )
-            losses = reconstruction_loss(made, images, weight)
-            picture, wanted = compose(made, background), compose(images, background)
-            with autocast(False):
-                losses["perceptual"] = perceptual(picture.float(), wanted)
-            losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
-            total = losses["pixels"] + GRADIENT_WEIGHT * losses["gradient"] + COLOUR_WEIGHT * losses["colour"]
-            total = total + PERCEPTUAL_WEIGHT * losses["perceptual"] + DETAIL_WEIGHT * losses["detail"]
-            if run.progress > ADVERSARIAL_FROM:
-                losses |= generator_losses(discriminator, picture, wanted)
-                total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+            shown = compare(made, images, segmentation, discriminator if run.progress > ADVERSARIAL_FROM else None)
+        losses = shown.losses
+        descend(optimizer, shown.total)
         if run.progress > DISCRIMINATOR_FROM:
-            with autocast():
-                losses["discriminator"] = discriminator_loss(discriminator, picture, wanted)
-            judging.zero_grad(set_to_none=True)
-            losses["discriminator"].backward()
-            judging.step()
+            losses["discriminator"] = judge(judging, [(discriminator, shown.picture, shown.wanted)])
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

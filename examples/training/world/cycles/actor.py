@@ -94,8 +94,10 @@ class Actor:
         self.scene.aim(center, self.body.camera_distance, self.body.view_width * framing.zoom)
         return view_projection
 
-    def coverage(self, view_projection: np.ndarray, framing: Framing) -> np.ndarray:
-        """(size, size, classes): see ``draw_coverage``."""
+    def coverage(
+        self, view_projection: np.ndarray, framing: Framing, box: tuple[int, int, int, int] | None = None
+    ) -> np.ndarray:
+        """(size, size, classes), or of the box alone: see ``draw_coverage``."""
         sheets = [self._sheet(name) for name in self._meshes]
         for thing, label in [*self._rigid, *((ball, "eyes") for ball, _ in self.eyes)]:
             if label is not None:
@@ -109,7 +111,7 @@ class Actor:
             strands = self._hair[1]
             bundles.append(Bundle(self._hair_points, strands.width, strands.tip, CLASSES.index("hair")))
         width = self.body.view_width * framing.zoom
-        return draw_coverage(sheets, bundles, view_projection, width, self.scene.size)
+        return draw_coverage(sheets, bundles, view_projection, width, self.scene.size, box)
 
     # ---------------------------------------------------------------- building
 
