@@ -1,5 +1,8 @@
-"""A small patch discriminator (pix2pix, arXiv 1611.07004): it asks whether every patch of a picture is as crisp as a
-render, where a pixel loss alone is content with the blurred mean."""
+"""A discriminator on the features of a frozen ImageNet network (Projected GAN, arXiv 2111.01007).
+
+A pixel loss alone is content with the blurred mean. One that learns from the pixels needs thousands of pictures, and is
+fooled at once by a generator that is ahead of it; features that are known before see textures from the first step.
+"""
 
 from __future__ import annotations
 
@@ -8,45 +11,44 @@ import torch.nn.functional as F
 from torch import nn
 
 from examples.training.device import DEVICE
+from examples.training.perceptual import TAP_CHANNELS
+
+WIDTH = 64
 
 
-class PatchDiscriminator(nn.Module):
-    """Pictures ``(batch, 3, height, width)`` in [0, 1] -> features of every layer; the last are the verdicts."""
+class FeatureDiscriminator(nn.Module):
+    """Features of `ImageFeatures.features_of` -> a verdict for every place of each of them, high for renders."""
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 128)) -> None:
+    def __init__(self) -> None:
         super().__init__()
         norm = nn.utils.parametrizations.spectral_norm
-        channels = (3, *widths)
-        strides = [2] * (len(widths) - 1) + [1]
-        self.layers = nn.ModuleList(
-            norm(nn.Conv2d(before, after, 4, stride, 1))
-            for before, after, stride in zip(channels, widths, strides, strict=False)
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                norm(nn.Conv2d(channels, WIDTH, 3, padding=1)),
+                nn.LeakyReLU(0.2),
+                norm(nn.Conv2d(WIDTH, WIDTH, 3, padding=1)),
+                nn.LeakyReLU(0.2),
+                norm(nn.Conv2d(WIDTH, 1, 1)),
+            )
+            for channels in TAP_CHANNELS
         )
-        self.verdict = norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
         self.to(DEVICE, memory_format=torch.channels_last)
 
-    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        hidden, features = (pictures * 2 - 1).contiguous(memory_format=torch.channels_last), []
-        for layer in self.layers:
-            hidden = F.leaky_relu(layer(hidden), 0.2)
-            features.append(hidden)
-        return [*features, self.verdict(hidden)]
+    def forward(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [head(each).float() for head, each in zip(self.heads, features, strict=True)]
 
 
-def discriminator_loss(discriminator: PatchDiscriminator, made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """Hinge loss (arXiv 1705.02894)."""
-    on_made, on_real = discriminator(made.detach())[-1].float(), discriminator(real)[-1].float()
-    return F.relu(1 + on_made).mean() + F.relu(1 - on_real).mean()
+def discriminator_loss(
+    discriminator: FeatureDiscriminator, made: list[torch.Tensor], real: list[torch.Tensor]
+) -> torch.Tensor:
+    """Hinge loss (arXiv 1705.02894), the mean of the heads."""
+    pairs = zip(discriminator(made), discriminator(real), strict=True)
+    return torch.stack([F.relu(1 + a).mean() + F.relu(1 - b).mean() for a, b in pairs]).mean()
 
 
-def generator_losses(
-    discriminator: PatchDiscriminator, made: torch.Tensor, real: torch.Tensor
-) -> dict[str, torch.Tensor]:
-    """How little the discriminator believes in ``made``, and the distance of its features (pix2pixHD)."""
-    with torch.no_grad():
-        wanted = discriminator(real)[:-1]
+def generator_loss(discriminator: FeatureDiscriminator, made: list[torch.Tensor]) -> torch.Tensor:
+    """How little the discriminator believes."""
     discriminator.requires_grad_(False)
-    *features, verdict = discriminator(made)
+    verdicts = discriminator(made)
     discriminator.requires_grad_(True)
-    matching = torch.stack([(a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)])
-    return {"adversarial": -verdict.float().mean(), "features": matching.mean()}
+    return -torch.stack([verdict.mean() for verdict in verdicts]).mean()

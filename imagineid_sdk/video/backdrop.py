@@ -13,22 +13,16 @@ import torch.nn.functional as F
 
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.mesh.rasterizer import compiled
-from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
+from imagineid_sdk.face.persona.vocabulary import COLORS, PLACES, read_colour
 from imagineid_sdk.precision import pinned
 
 Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
 """A word of ``PLACES``, a colour word, "#rrggbb", (r, g, b) in 0..255, a uint8 picture, the path of one, "transparent",
 or None: a place that fits the light, chosen by the seed."""
 
-PLACES = {
-    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
-    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
-}  # fmt: skip
-"""Backdrops that ship with the package, and the light that each fits. The pictures are blurred HDRIs of Poly Haven
-(CC0); the studio is computed."""
-
 SIZE = 512
 PICTURES = Path(__file__).parent / "backdrops"
+"""Blurred HDRIs of Poly Haven (CC0), one for each of ``PLACES`` but the studio, which is computed."""
 MOST_PIXELS = 50_000_000
 """Of a picture behind the person: unpacked, a file of a few kilobytes can fill the memory."""
 HAZE = 16

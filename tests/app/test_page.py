@@ -130,6 +130,41 @@ def test_a_visitor_goes_the_whole_way(site, browser, example_audio, tmp_path, me
     assert kept(folder) == []
 
 
+def test_a_recorded_voice_gets_a_face_and_the_face_says_other_words(site, browser, example_audio, tmp_path, media):
+    address, _ = site
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, permissions=["microphone"])
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    page.click("#clip button[aria-label='Record audio']")
+    page.click("#clip button:has-text('Record')")
+    page.wait_for_timeout(3000)
+    page.click("#clip button:has-text('Stop')")
+    page.wait_for_selector("#clip button[aria-label='Play']")
+    page.click("#imagine")
+    page.click("#faces .face >> nth=5")
+    page.wait_for_selector("#preview img[src^='data:image/webp']")
+    page.click("#wish-background input")
+    page.get_by_role("option", name="park", exact=True).click()
+    page.click("#wish-size input")
+    page.get_by_role("option", name="256", exact=True).click()
+    page.click("#film")
+    page.wait_for_selector("#download-mesh:not([disabled])")
+    first = page.get_attribute("#video video", "src")
+
+    page.click("#again button:has-text('Same face, new words')")
+    page.set_input_files("#words input[type=file]", example_audio / "reading.flac")
+    page.click("#say")
+    page.wait_for_function("before => document.querySelector('#video video')?.src !== before", arg=first)
+    page.wait_for_selector("#download-mesh:not([disabled])")
+    picture(page, "new-words")
+    with page.expect_download() as download:
+        page.click("#download-video")
+    download.value.save_as(tmp_path / "file.mp4")
+    assert media.seconds(tmp_path / "file.mp4") == pytest.approx(7.1, abs=0.1)
+    assert media.frames(tmp_path / "file.mp4").shape[1:3] == (256, 256)
+    page.close()
+
+
 def kept(folder):
     """Files of visitors."""
     return [path for path in folder.glob("imagineid-app-*/**/*") if path.is_file() and path.suffix in KINDS]

@@ -37,6 +37,11 @@ GROWTH = 3
 GLASSES = ("none", "round", "oval", "square", "wide")
 LIGHTS = ("studio", "window", "overcast", "sun", "evening", "indoors")
 """What lights the face. It belongs to the person's portrait, so that it never flickers."""
+PLACES = {
+    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
+    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
+}  # fmt: skip
+"""Backdrops that ship with the package, and the light that each fits."""
 CLOTHES = ("striped top", "blouse", "sports shirt", "polo", "jersey", "hoodie", "t-shirt", "suit")
 COLORS: dict[str, tuple[float, float, float]] = {
     "black": (0.08, 0.08, 0.08), "white": (0.92, 0.92, 0.92), "grey": (0.5, 0.5, 0.5), "red": (0.7, 0.15, 0.15),
