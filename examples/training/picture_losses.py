@@ -71,6 +71,13 @@ class PictureLoss:
             total = total + ADVERSARIAL_WEIGHT * losses["adversarial"]
         return Comparison(losses, total, [each.detach() for each in features], real)
 
+    def believed(self, picture: torch.Tensor, discriminator: FeatureDiscriminator) -> tuple[torch.Tensor, list]:
+        """The weighted adversarial loss of a picture that there is no render of, and its features."""
+        with autocast(False):
+            features = self.network.features_of(picture.float())
+        loss = ADVERSARIAL_WEIGHT * generator_loss(discriminator, features)
+        return loss, [each.detach() for each in features]
+
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | None = 1.0) -> None:
     """One step of the optimizer; clip: largest norm of its gradients."""
@@ -81,10 +88,14 @@ def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | 
     optimizer.step()
 
 
-def judge(optimizer: torch.optim.Optimizer, pairs: list[tuple[FeatureDiscriminator, Comparison]]) -> torch.Tensor:
-    """One step of discriminators, each with what it has to tell apart; their mean loss."""
+Told = tuple[FeatureDiscriminator, list[torch.Tensor], list[torch.Tensor]]
+"""A discriminator and the features of what was made and of renders."""
+
+
+def judge(optimizer: torch.optim.Optimizer, told: list[Told]) -> torch.Tensor:
+    """One step of discriminators; their mean loss."""
     with autocast():
-        loss = torch.stack([discriminator_loss(each, shown.made, shown.wanted) for each, shown in pairs]).mean()
+        loss = torch.stack([discriminator_loss(*each) for each in told]).mean()
     descend(optimizer, loss, clip=None)
     return loss
 

@@ -89,7 +89,7 @@ def main() -> None:
                 total = total + smaller_latents_loss(model, latents, images)
         descend(optimizer, total)
         if progress > DISCRIMINATOR_FROM:
-            losses["discriminator"] = judge(judging, [(discriminator, shown)])
+            losses["discriminator"] = judge(judging, [(discriminator, shown.made, shown.wanted)])
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

@@ -187,7 +187,7 @@ def main() -> None:
             losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
             total = shown.total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
-            told = [(discriminators["whole"], shown)]
+            told = [(discriminators["whole"], shown.made, shown.wanted)]
             for (part, window), kind, region in zip(WINDOWS.items(), (MOUTH, EYES), painted.regions, strict=True):
                 below = cut(warped, region.corners, kind, CELL)
                 over = replace(region, pixels=below + region.mask * (region.pixels - below))
@@ -196,7 +196,7 @@ def main() -> None:
                     close = compare(made.float(), *to_images(wanted), judges.get(part))
                     total = total + close.total / len(WINDOWS)
                     losses |= {f"{part}_{name}": value for name, value in close.losses.items()}
-                    told.append((discriminators[part], close))
+                    told.append((discriminators[part], close.made, close.wanted))
         descend(optimizer, total)
         losses["judgement"] = judge(judging, told)
         run.after_step({name: loss.detach() for name, loss in losses.items()}, log_every=25)

@@ -13,19 +13,23 @@ import argparse
 import random
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import FeatureDiscriminator
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
-from examples.training.people_dataset import mirror_some, people, planes, to_images
+from examples.training.people_dataset import crop, people, planes, to_images
 from examples.training.picture_losses import PictureLoss, descend, judge
-from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.autoencoder import HeadAutoencoder, compose
+from imagineid_sdk.imagining.portrait import MARGIN
 from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 
-CELLS, MARGIN = 5, 2
-"""Latents along the side of a crop, and how many beyond it its pixels can depend on."""
+CELLS = 5
+"""Latents along the side of a crop; as in use, ``MARGIN`` more lie around it."""
+SIZE = 32 * CELLS
+"""Pixels along the side of a crop."""
 FACE = 0.5, 0.45
 """Its middle, in widths of the picture."""
 LATENT_NOISE = 0.12
@@ -33,22 +37,39 @@ LATENT_NOISE = 0.12
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.05, 0.10
 
 
-def random_windows(latents: torch.Tensor, portraits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
-    """A window of latents with its margin, what it shows, and where the window lies in it. Half of the windows are
-    drawn around the face, half evenly: the lower corners are clothes, and count as much as the background."""
-    windows, shown, places = [], [], []
+Place = tuple[int, int]
+"""Column and row of a window's first latent."""
+
+
+def random_places(count: int) -> list[Place]:
+    """Half of them around the face, half anywhere: the lower corners are clothes, and rare otherwise."""
     last = 16 - CELLS
-    for each, portrait in zip(latents, portraits, strict=True):
+
+    def one() -> Place:
         if random.random() < 0.5:
-            x, y = (round(random.triangular(0, last, 16 * middle - CELLS / 2)) for middle in FACE)
-        else:
-            x, y = random.randint(0, last), random.randint(0, last)
-        left, top = (min(max(start - MARGIN, 0), last - 2 * MARGIN) for start in (x, y))
-        right, bottom = left + CELLS + 2 * MARGIN, top + CELLS + 2 * MARGIN
-        windows.append(each[:, top:bottom, left:right])
-        shown.append(portrait[:, 32 * y : 32 * (y + CELLS), 32 * x : 32 * (x + CELLS)])
-        places.append((x - left, y - top))
-    return torch.stack(windows), torch.stack(shown), places
+            return random.randint(0, last), random.randint(0, last)
+        x, y = (round(random.triangular(0, last, 16 * middle - CELLS / 2)) for middle in FACE)
+        return x, y
+
+    return [one() for _ in range(count)]
+
+
+def decode_windows(model: PortraitDecoder, latents: torch.Tensor, places: list[Place]) -> torch.Tensor:
+    """What ``places`` show of whole faces' ``latents`` ``(batch, 16, 16, 16)``, decoded with the margin alone."""
+    around, reach = F.pad(latents, (MARGIN,) * 4, mode="replicate"), CELLS + 2 * MARGIN
+    windows = crop(around, [x for x, _ in places], [y for _, y in places], reach, reach)
+    edge = 32 * MARGIN
+    return model(windows.contiguous(memory_format=torch.channels_last))[..., edge:-edge, edge:-edge]
+
+
+@torch.no_grad()
+def encode(encoder: HeadAutoencoder, portraits: torch.Tensor) -> torch.Tensor:
+    """``(people, 5, 512, 512)`` uint8 -> latents ``(people, 16, 16, 16)`` of the halved portraits."""
+    with autocast():
+        halves = (F.avg_pool2d(to_images(some)[0], 2) for some in portraits.split(16))
+        return torch.cat(
+            [encoder.encode(half.contiguous(memory_format=torch.channels_last)) for half in halves]
+        ).float()
 
 
 def main() -> None:
@@ -57,6 +78,9 @@ def main() -> None:
     parser.add_argument("--autoencoder", type=Path, required=True, help="with its encoder")
     parser.add_argument("--perceptual", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="folder of a portrait decoder to go on from")
+    parser.add_argument(
+        "--imagined", type=Path, help="latents of imagine_people: they have to pass for renders as well"
+    )
     parser.add_argument("--out", type=Path, default=Path(".train/portrait"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=6)
@@ -77,31 +101,33 @@ def main() -> None:
     run = Run(options.out, {"portrait_decoder": model, "discriminator": discriminator}, optimizer, options.minutes)
     random.seed(options.seed + run.step)
     torch.manual_seed(options.seed + run.step)
+    imagined = torch.from_numpy(np.load(options.imagined)).float() if options.imagined else None
     portraits = planes([person.portrait for person in people(options.people)])
+    portraits = torch.cat([portraits, portraits.flip(-1)])
+    known = encode(encoder, portraits)
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        chosen = mirror_some(portraits[torch.randint(len(portraits), (options.batch,)).to(DEVICE)])
-        with torch.no_grad(), autocast():
-            whole, _ = to_images(chosen)
-            latents = encoder.encode(F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)).float()
-            strength = LATENT_NOISE * torch.rand(len(latents), 1, 1, 1, device=DEVICE)
-            latents = latents + strength * torch.randn_like(latents)
-        windows, shown, places = random_windows(latents, chosen)
+        chosen = torch.randint(len(portraits), (options.batch,)).to(DEVICE)
+        strength = LATENT_NOISE * torch.rand(options.batch, 1, 1, 1, device=DEVICE)
+        latents = known[chosen] + strength * torch.randn(options.batch, *known.shape[1:], device=DEVICE)
+        places = random_places(options.batch)
+        shown = crop(portraits[chosen], [32 * x for x, _ in places], [32 * y for _, y in places], SIZE, SIZE)
         images, segmentation = to_images(shown)
+        judging_now = discriminator if run.progress > ADVERSARIAL_FROM else None
         with autocast():
-            made = model(windows.contiguous(memory_format=torch.channels_last))
-            size = 32 * CELLS
-            made = torch.stack(
-                [
-                    one[:, 32 * y : 32 * y + size, 32 * x : 32 * x + size]
-                    for one, (x, y) in zip(made, places, strict=True)
-                ]
-            )
-            shown = compare(made, images, segmentation, discriminator if run.progress > ADVERSARIAL_FROM else None)
-        losses = shown.losses
-        descend(optimizer, shown.total)
+            shown = compare(decode_windows(model, latents, places), images, segmentation, judging_now)
+            losses, total, told = shown.losses, shown.total, [(discriminator, shown.made, shown.wanted)]
+            if judging_now is not None and imagined is not None:
+                count = max(1, options.batch // 2)
+                latents = imagined[torch.randint(len(imagined), (count,))].to(DEVICE)
+                made = decode_windows(model, latents, random_places(count))
+                made = compose(made, torch.rand(count, 3, 1, 1, device=DEVICE))
+                loss, features = compare.believed(made, discriminator)
+                total = total + loss
+                told.append((discriminator, features, shown.wanted))
+        descend(optimizer, total)
         if run.progress > DISCRIMINATOR_FROM:
-            losses["discriminator"] = judge(judging, [(discriminator, shown)])
+            losses["discriminator"] = judge(judging, told)
         run.after_step({name: loss.detach() for name, loss in losses.items()})
     run.save()
 

@@ -204,10 +204,11 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         return {"hair_color": nearest_color(colour, HAIR_TONES), "hair_rgb": colour}
 
     def _typical_skin(self, word: str) -> tuple[float, float, float]:
-        colours = self.colours[:, 3:6].float().cpu().numpy()
-        chosen = [rgb for rgb in colours if skin_word(_triple(rgb)) == word]
+        colours = [_triple(rgb) for rgb in self.colours[:, 3:6].float().cpu().numpy()]
+        chosen = [rgb for rgb in colours if skin_word(rgb) == word]
         if not chosen:
-            raise OptionError(f"skin={word!r} is not among the people of this model. Try another of {SKINS}.")
+            known = [each for each in SKINS if each in map(skin_word, colours)]
+            raise OptionError(f"skin={word!r}: nobody of this model has it. Choose one of: {', '.join(known)}.")
         return _triple(np.mean(chosen, axis=0))
 
 

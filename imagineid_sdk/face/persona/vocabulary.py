@@ -15,8 +15,9 @@ AGE_LIMITS = (13, 20, 35, 60)
 AGE_CENTRES = (10, 16, 27, 47, 70)
 """Years at which a word of ``AGES`` is said alone."""
 SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
-SKIN_LIMITS = (0.30, 0.42, 0.55, 0.62, 0.68)
-"""Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins."""
+SKIN_LIMITS = (0.39, 0.45, 0.51, 0.57, 0.61)
+"""Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins: every word has some of the
+2,090 people of `cast_people`."""
 HAIRS = (
     "buzz cut", "crew cut", "fade", "side part", "swept back", "tousled", "caesar", "receding", "balding", "bald",
     "pixie", "bob", "bob with fringe", "wavy lob", "long straight", "long side part", "long wavy", "curtain fringe",

@@ -13,7 +13,7 @@ from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years, age_parameter
 from imagineid_sdk.face.persona.population import Overrides, PopulationPrior, VoiceAttributes
-from imagineid_sdk.face.persona.vocabulary import COLORS, WORDS
+from imagineid_sdk.face.persona.vocabulary import COLORS, HAIR_SHAPE, WORDS
 from imagineid_sdk.hub.loading import load_component
 
 
@@ -166,6 +166,14 @@ def test_colours_are_words_or_red_green_blue(cast):
 def test_glasses_are_worn_on_request_only(cast):
     assert all(cast(WOMAN, seed).glasses == "none" for seed in range(60))
     assert cast(seed=2, glasses="round").glasses == "round"
+
+
+@pytest.mark.parametrize("slot", [slot for slot in WORDS if slot not in (*HAIR_SHAPE, "age")])
+def test_every_word_that_is_listed_can_be_wished_for(cast, slot):
+    for word in WORDS[slot]:
+        for gender in ("female", "male"):
+            person = cast(**{"gender": gender, slot: word})
+            assert person.words()[slot] == word or (slot == "beard" and gender == "female")
 
 
 def test_wishes_override_what_was_heard(cast):
