@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from imagineid_sdk import ImagineIDPipeline
 from imagineid_sdk.errors import GenerationCancelled, HubError, IdentityFileError, ModelError, OptionError
+from imagineid_sdk.face.persona.identity import Identity
 from tests import golden
 from tests.conftest import voice_like
 
@@ -222,3 +225,22 @@ def test_models_that_do_not_exist_are_told_apart(tmp_path):
         ImagineIDPipeline.from_pretrained("no-such-model")
     with pytest.raises(ModelError, match="model_index.json is missing"):
         ImagineIDPipeline.from_pretrained(tmp_path)
+
+
+def test_the_portrait_of_a_known_person_is_decoded_once(pipeline, talk, tmp_path):
+    decoded, bias = [], pipeline.portrait_decoder.last.bias
+    before = bias.detach().clone()
+    watch = pipeline.portrait_decoder.register_forward_hook(lambda *_: decoded.append(1))
+    try:
+        known = Identity.load(talk.identity.save(tmp_path / "known.safetensors"))
+        first = pipeline.renderer(known).portrait()
+        again = pipeline.renderer(known, size=256).portrait()
+        assert len(decoded) == 1 and first.shape == (512, 512, 3) and again.shape == (256, 256, 3)
+        assert pickle.loads(pickle.dumps(known)).decoded is None
+        with torch.no_grad():
+            bias.add_(0.5)  # other weights make another picture
+        assert not np.array_equal(pipeline.renderer(known).portrait(), first)
+    finally:
+        watch.remove()
+        with torch.no_grad():
+            bias.copy_(before)

@@ -53,13 +53,14 @@ class Scene:
 def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor, size: int) -> Scene:
     """``latents`` ``(1, 16, 16, 16)`` of the portrait; ``size``: pixels of a frame's side."""
     networks, latents = networks.for_many_frames(), networks.cast(latents)
-    portrait = decode_portrait(networks, identity, latents)
+    pixels = decode_portrait(networks, identity, latents)
+    portrait = to_images(pixels[None]).to(networks.device)
     noise = scene_noise(identity, tuple(latents.shape)).to(networks.device)
     semantics = networks.semantics(identity)
     with networks.autocast():
         shared = start_pass(networks.denoiser, networks.cast(noise), semantics.tokens)
     shown = to_pixels(F.avg_pool2d(portrait, portrait.shape[-1] // size))[0]
-    return Scene(networks, latents, portrait, to_pixels(portrait)[0], shown, semantics, noise, shared)
+    return Scene(networks, latents, portrait, pixels, shown, semantics, noise, shared)
 
 
 def imagine_frames(

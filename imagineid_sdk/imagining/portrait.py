@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from imagineid_sdk.face.mesh.geometry_maps import GeometryMaps
-from imagineid_sdk.face.persona.identity import Identity
+from imagineid_sdk.face.persona.identity import DecodedPortrait, Identity
 from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.seeds import DETAIL, torch_generator
 
 STEPS = 12
@@ -49,11 +51,20 @@ def sample_portrait(
     return denoise(estimate, noise, steps, on_step)
 
 
-def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tensor) -> torch.Tensor:
-    """``(1, 4, 512, 512)`` in [-1, 1] from latents ``(1, 16, 16, 16)``; the finest detail is the seed's."""
-    # Training shows corners of the picture seldom: with more of the same around it, there are none.
+def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
+    """uint8 ``(512, 512, 4)``, premultiplied colour and matte, from latents ``(1, 16, 16, 16)``; the finest detail is
+    the seed's. Kept with the identity: for a known person it is most of the time before the first frame."""
+    decoder = networks.portrait_decoder
+    state = id(decoder), networks.autocasts, tuple((id(each), each._version) for each in decoder.parameters())
+    if identity.decoded is None or identity.decoded.decoder != state:
+        object.__setattr__(identity, "decoded", DecodedPortrait(_decode(networks, identity, latents), state))
+    assert identity.decoded is not None
+    return identity.decoded.pixels
+
+
+def _decode(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
     around = F.pad(latents, (MARGIN,) * 4, mode="replicate")
     with networks.autocast():
         portrait = networks.portrait_decoder(around, torch_generator(identity.seed, DETAIL)).float()
     border = MARGIN * portrait.shape[-1] // around.shape[-1]
-    return portrait[..., border:-border, border:-border].clamp(-1, 1)
+    return to_pixels(portrait[..., border:-border, border:-border])[0]

@@ -16,11 +16,11 @@ from imagineid_sdk.quantization import PackedModelMixin
 
 
 class NoiseInjection(nn.Module):
-    """Adds noise, one plane for all channels, by a learned weight each. Starts at zero."""
+    """Adds noise, one plane for all channels, by a learned weight each. At zero nothing would pull it from there."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.weight = nn.Parameter(0.05 * torch.randn(1, channels, 1, 1))
 
     def forward(self, hidden: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         return hidden + self.weight * noise.to(hidden.dtype)

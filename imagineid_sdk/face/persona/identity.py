@@ -43,6 +43,14 @@ VECTOR_SIZE = 20
 
 
 @dataclass(frozen=True, eq=False)
+class DecodedPortrait:
+    """Pixels uint8 ``(512, 512, 4)``, premultiplied colour and matte, and the state of the decoder that made them."""
+
+    pixels: np.ndarray
+    decoder: object
+
+
+@dataclass(frozen=True, eq=False)
 class Identity:
     """One imagined person. Nothing in it comes from a real face.
 
@@ -63,6 +71,7 @@ class Identity:
             leaves that noise to the seed alone.
         reference: latents of the portrait ``(16, 16, 16)`` float16, None before it was imagined.
         model: fingerprint of the model that imagined the portrait; empty if nobody says.
+        decoded: the portrait's pixels, kept by whoever decoded them; neither saved, pickled nor copied.
     """
 
     code: np.ndarray = field(repr=False)
@@ -86,6 +95,10 @@ class Identity:
     traits: np.ndarray | None = field(default=None, repr=False)
     reference: np.ndarray | None = field(default=None, repr=False)
     model: str = ""
+    decoded: DecodedPortrait | None = field(default=None, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"decoded": None}
 
     def words(self) -> dict[str, str]:
         """The attribute of every slot of ``WORDS`` that something is said of."""
@@ -153,7 +166,7 @@ class Identity:
             tensors["traits"] = self.traits.astype(np.float32)
         if self.reference is not None:
             tensors["reference"] = self.reference.astype(np.float16)
-        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference")}
+        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference", "decoded")}
         content = save(tensors, metadata={"format": FORMAT, "identity": json.dumps(fields)})
         target = Path(os.path.realpath(path))
         with placed_when_complete(target, IdentityFileError) as partial, typed_write_errors(target, IdentityFileError):
