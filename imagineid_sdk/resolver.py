@@ -21,10 +21,10 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.resolve import known_person, voice_attributes
 from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.choose import backend_of
-from imagineid_sdk.imagining.renderer import FrameRenderer
 from imagineid_sdk.listening.profile import EmotionTrack, Segment, SpeakerIdentity, VoiceProfile
 from imagineid_sdk.options import GenerateKwargs, GenerateOptions, VideoKwargs
 from imagineid_sdk.precision import pinned
+from imagineid_sdk.renderer import FrameRenderer
 from imagineid_sdk.video.backdrop import Backdrop
 
 if TYPE_CHECKING:

@@ -250,7 +250,7 @@ def test_a_written_video_holds_on_to_nothing(pipeline, make_voice):
     """A person's networks take tens of megabytes: they must not wait for the garbage collector."""
     import gc
 
-    from imagineid_sdk.imagining.renderer import FrameRenderer
+    from imagineid_sdk.renderer import FrameRenderer
 
     def renderers() -> int:
         return sum(type(one) is FrameRenderer for one in gc.get_objects())

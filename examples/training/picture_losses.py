@@ -15,7 +15,7 @@ from examples.training.people_dataset import REGION_DETAIL, REGION_WEIGHT
 from examples.training.perceptual import ImageFeatures, feature_distance
 from imagineid_sdk.imagining.autoencoder import compose
 
-PERCEPTUAL_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT = 0.5, 4.0, 0.05
+PERCEPTUAL_WEIGHT, DETAIL_WEIGHT, ADVERSARIAL_WEIGHT = 0.5, 4.0, 0.08
 
 
 @dataclass(frozen=True)

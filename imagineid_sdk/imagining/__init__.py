@@ -3,5 +3,6 @@
 backend       what a diffusion model has to offer (a Protocol): `tiny` and `sd15` do
 portrait      the reference frame, once a person
 frames        the frames of a video, one denoising step each
-renderer      a person and a motion in, frames out
+
+`imagineid_sdk.renderer` draws a person in any motion with one of them.
 """

@@ -1,4 +1,5 @@
-"""One person, rendered in any motion. What all frames share is computed once."""
+"""One person, rendered in any motion: mesh, backend, backdrop and mark put together. What all frames share is computed
+once."""
 
 from __future__ import annotations
 
