@@ -94,7 +94,7 @@ def teeth_material(whiteness: float):
     """Vertices carry `tooth`: 1 on enamel, 0 on gum; from the edge 0 to the gum 1; 0..1 to the side."""
     nodes = Nodes("teeth")
     tooth, height, side = nodes("SeparateXYZ", {"Vector": nodes.attribute("tooth")}).outputs
-    edge, neck = np.array([0.78, 0.64, 0.48]) * whiteness, np.array([0.68, 0.50, 0.34]) * whiteness
+    edge, neck = np.array([0.80, 0.70, 0.57]) * whiteness, np.array([0.70, 0.55, 0.41]) * whiteness
     enamel = nodes.mix(nodes.ramp(height, 0.45, 1.1), rgba(edge), rgba(neck))
     mottled = nodes.ramp(nodes.noise(nodes.attribute("rest"), 300.0), 0.3, 0.7)
     color = nodes.mix(tooth, nodes.mix(mottled, (0.42, 0.15, 0.14, 1), (0.50, 0.21, 0.19, 1)), enamel)
