@@ -86,7 +86,7 @@ def plain_frames(pipe: Any, identity: Any, motion: Any) -> None:
         painted = paint(
             pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full)
         )
-        compose(assemble(painted, full), torch.zeros(1, 3, 1, 1)).mul(255).byte().numpy()
+        compose(assemble(painted, portrait), torch.zeros(1, 3, 1, 1)).mul(255).byte().numpy()
 
 
 # --- Wav2Lip's size ---------------------------------------------------------------------------------------------------

@@ -82,8 +82,8 @@ def random_frames(people: TrainingSet, persons: int) -> Draw:
 def make_frames(
     base: Base, adapters: dict, people: TrainingSet, draw: Draw
 ) -> tuple[Painted, torch.Tensor, torch.Tensor]:
-    """What the networks say about the frames, the portraits warped to them at 512, and the denoised latents. Frames of
-    one person stand together."""
+    """What the networks say about the frames, their portraits at 512, and the denoised latents. Frames of one person
+    stand together."""
     first = people.portraits_of(Draw(draw.people[::FRAMES], draw.frames[::FRAMES], draw.mirrored[::FRAMES]))
     chosen = first.people.to(DEVICE)
     repeats = torch.arange(len(chosen), device=DEVICE).repeat_interleave(FRAMES)
@@ -98,11 +98,11 @@ def make_frames(
     blend = None if random.random() < NO_BLEND else blend
     latents = denoise_once(base.denoiser, noise, torch.ones(len(repeats), device=DEVICE), tokens, spatial, blend)
     picture, trunk = decode_frames(base.autoencoder, latents)
-    full = warp(portraits[repeats], flow)
-    coarse = F.avg_pool2d(portraits, CELL)[repeats]
-    centers, look = people.centers(draw), look_at(full)
+    portraits = portraits[repeats]
+    coarse = F.avg_pool2d(portraits, CELL)
+    centers, look = people.centers(draw), look_at(warp(portraits, flow))
     painted = paint(adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look)
-    return painted, full, latents
+    return painted, portraits, latents
 
 
 def matched_crops(
@@ -178,8 +178,8 @@ def main() -> None:
         images, segmentation = to_images(people.pictures(draw))
         judges = discriminators if run.progress > ADVERSARIAL_FROM else {}
         with autocast():
-            painted, warped, latents = make_frames(base, adapters, people, draw)
-            frame = assemble(painted, F.avg_pool2d(warped, 2))
+            painted, portraits, latents = make_frames(base, adapters, people, draw)
+            frame = assemble(painted, F.avg_pool2d(portraits, 2))
             shown = compare(frame, images, segmentation, judges.get("whole"))
             losses = shown.losses
             losses["own"] = (painted.picture.float() - F.avg_pool2d(images, 2)).abs().mean()
@@ -188,6 +188,7 @@ def main() -> None:
             total = shown.total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
             told = [(discriminators["whole"], shown.made, shown.wanted)]
+            warped = warp(portraits, painted.flow)
             for (part, window), kind, region in zip(WINDOWS.items(), (MOUTH, EYES), painted.regions, strict=True):
                 below = cut(warped, region.corners, kind, CELL)
                 over = replace(region, pixels=below + region.mask * (region.pixels - below))

@@ -94,9 +94,9 @@ def imagine_frames(
         coarse = F.avg_pool2d(scene.portrait, CELL)
         painted = paint(networks.blending_adapter, picture, trunk, coarse, maps, flow, geometry.centers, look)
     if fast:
-        return _composed(scene, painted, flow), latents.float()
+        return _composed(scene, painted), latents.float()
     shown = F.avg_pool2d(scene.portrait, scene.portrait.shape[-1] // len(scene.shown))
-    return to_pixels(assemble(painted, warp(shown, flow))), latents.float()
+    return to_pixels(assemble(painted, shown)), latents.float()
 
 
 def _denoised(
@@ -131,11 +131,11 @@ def _look_at_pixels(scene: Scene, flow: torch.Tensor) -> Look:
     return look
 
 
-def _composed(scene: Scene, painted: Painted, flow: torch.Tensor) -> np.ndarray:
+def _composed(scene: Scene, painted: Painted) -> np.ndarray:
     """What `assemble` gives, by `composition.compose`."""
     size, full = len(scene.shown), len(scene.pixels)
     own = to_pixels(painted.picture).astype(np.float32).transpose(0, 3, 1, 2)
-    masks, gains = painted.mask[:, 0].numpy(), painted.gain[:, 0].numpy()
+    flow, masks, gains = painted.flow.numpy(), painted.mask[:, 0].numpy(), painted.gain[:, 0].numpy()
     shrink = full // size
     patches: list[list[composition.Patch]] = [[] for _ in own]
     for region in painted.regions:
@@ -147,8 +147,5 @@ def _composed(scene: Scene, painted: Painted, flow: torch.Tensor) -> np.ndarray:
         for k, (x, y) in enumerate((region.corners * (CELL // shrink)).tolist()):
             patches[k].append(composition.Patch(x, y, drawn[k], shares[k]))
     return np.stack(
-        [
-            composition.compose(scene.shown, flow[k].numpy(), gains[k], masks[k], own[k], patches[k])
-            for k in range(len(own))
-        ]
+        [composition.compose(scene.shown, flow[k], gains[k], masks[k], own[k], patches[k]) for k in range(len(own))]
     )

@@ -36,11 +36,13 @@ class Painted:
 
     Attributes:
         picture: the diffusion's own frame, ``(frames, 4, 128, 128)`` in [-1, 1].
+        flow: ``(frames, 2, 128, 128)`` that the portrait's pixels are carried by, see `smooth_flow`.
         mask, gain: ``(frames, 1, 128, 128)``: how much of the warped portrait counts, and the factor on its light.
         regions: mouth and eyes at full resolution, laid over in this order.
     """
 
     picture: torch.Tensor
+    flow: torch.Tensor
     mask: torch.Tensor
     gain: torch.Tensor
     regions: tuple[PaintedRegion, ...]
@@ -72,17 +74,36 @@ def paint(
     picture, trunk: of `decode_frames`.
     coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
     maps, flow, centers: see ``GeometryMaps``.
-    look: the warped portrait.
+    look: the portrait, warped by ``flow`` itself.
     """
     cells = maps.shape[-1]
-    mask, gain = adapter.cover(trunk, maps, warp(coarse, flow).to(trunk.dtype))
+    carried = smooth_flow(flow, corner(centers[:, 1], EYES, cells))
+    mask, gain = adapter.cover(trunk, maps, warp(coarse, carried).to(trunk.dtype))
     regions = []
     for k, (region, painter) in enumerate(((MOUTH, adapter.mouth), (EYES, adapter.eyes))):
         corners = corner(centers[:, k], region, cells)
         below = F.interpolate(cut(trunk, corners, region, 0.5), scale_factor=2, mode="nearest")
         pixels, share = painter(below, cut(maps, corners, region), look(region, corners).to(trunk.dtype))
         regions.append(PaintedRegion(corners, pixels, share * fade(region).to(share)))
-    return Painted(picture, mask, gain, tuple(regions))
+    return Painted(picture, carried, mask, gain, tuple(regions))
+
+
+def smooth_flow(flow: torch.Tensor, eyes: torch.Tensor) -> torch.Tensor:
+    """The mesh's flow is torn where a cheek hides an ear, and the tear would show as steps of a cell. So it is blurred,
+    but for the eyes, where lids close over a few pixels.
+
+    Args:
+        flow: ``(frames, 2, size, size)``, see ``GeometryMaps``.
+        eyes: ``(frames, 2)`` left and top of the region ``EYES`` in cells.
+    """
+    blurred = flow
+    for _ in (0, 1):  # twice 5x5: nearly a Gaussian of a deviation of 2
+        blurred = F.avg_pool2d(F.pad(blurred, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
+    kept = F.avg_pool2d(fade(EYES), CELL)[0].to(flow)
+    for frame, (x, y) in enumerate(eyes.tolist()):
+        part = (frame, slice(None), slice(y, y + EYES.height), slice(x, x + EYES.width))
+        blurred[part] = torch.lerp(blurred[part], flow[part], kept)
+    return blurred
 
 
 def look_at(full: torch.Tensor) -> Look:
@@ -90,10 +111,10 @@ def look_at(full: torch.Tensor) -> Look:
     return lambda region, corners: cut(full, corners, region, CELL)
 
 
-def assemble(painted: Painted, warped: torch.Tensor) -> torch.Tensor:
-    """Frames ``(frames, 4, size, size)`` in [-1, 1] from the portrait ``warped`` to each of them; at half or full size
-    of the regions."""
-    size = warped.shape[-1]
+def assemble(painted: Painted, portrait: torch.Tensor) -> torch.Tensor:
+    """Frames ``(frames, 4, size, size)`` in [-1, 1] from the portrait ``(1 or frames, 4, size, size)``; at half or full
+    size of the regions."""
+    size, warped = portrait.shape[-1], warp(portrait, painted.flow)
 
     def resized(planes: torch.Tensor) -> torch.Tensor:
         return F.interpolate(planes.float(), size=(size, size), mode="bilinear", align_corners=False)

@@ -60,7 +60,7 @@ def from_scratch(pipe, renderer, motion):
     picture, trunk = decode_frames(pipe.autoencoder, latents)
     full, coarse = warp(portrait, drawn.flow), F.avg_pool2d(portrait, CELL)
     painted = paint(pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full))
-    return to_pixels(assemble(painted, full))
+    return to_pixels(assemble(painted, portrait))
 
 
 def test_hair_is_worn_as_asked(pipeline, person):
