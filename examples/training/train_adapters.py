@@ -8,13 +8,13 @@ frames of a video from the person's own reference. Asserts at the end that the b
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
+from examples.training.arguments import add_prepared, parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
@@ -99,17 +99,10 @@ def take_over(adapter: torch.nn.Module, known: dict[str, torch.Tensor]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
+    parser = parser_for(__doc__, "adapters", minutes=60, batch=24, learning_rate=8e-4)
     parser.add_argument("--base", type=Path, default=Path("imagineid_sdk/weights/tiny"))
-    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
-    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
     parser.add_argument("--start", type=Path, help="a model whose adapters to start from")
-    parser.add_argument("--out", type=Path, default=Path(".train/adapters"))
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--learning-rate", type=float, default=8e-4)
-    parser.add_argument("--seed", type=int, default=0)
+    add_prepared(parser)
     options = parser.parse_args()
 
     base = Base(options.base)

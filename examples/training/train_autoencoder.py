@@ -8,7 +8,6 @@ was trained before. Its encoder makes the latents of all that follows; its decod
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import FeatureDiscriminator
+from examples.training.arguments import parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import crop, mirror_some, people, planes, to_images
@@ -46,15 +46,9 @@ def smaller_latents_loss(model: HeadAutoencoder, latents: torch.Tensor, images: 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
+    parser = parser_for(__doc__, "autoencoder", minutes=40, batch=16, learning_rate=8e-4)
     parser.add_argument("--perceptual", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="folder of an autoencoder to go on from")
-    parser.add_argument("--out", type=Path, default=Path(".train/autoencoder"))
-    parser.add_argument("--minutes", type=float, default=40)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=8e-4)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     model, discriminator = HeadAutoencoder(), FeatureDiscriminator()

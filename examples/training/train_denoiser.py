@@ -5,12 +5,12 @@ python -m examples.training.train_denoiser --people DIR --out .train/denoiser
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 
+from examples.training.arguments import add_prepared, parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
@@ -77,16 +77,9 @@ def start_from(folder: Path, denoiser: UNet2DConditionModel, words: AttributeEmb
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
-    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
-    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
+    parser = parser_for(__doc__, "denoiser", minutes=40, batch=32, learning_rate=8e-4)
     parser.add_argument("--start", type=Path, help="folder of a model whose denoiser and words to start from")
-    parser.add_argument("--out", type=Path, default=Path(".train/denoiser"))
-    parser.add_argument("--minutes", type=float, default=40)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=8e-4)
-    parser.add_argument("--seed", type=int, default=0)
+    add_prepared(parser)
     options = parser.parse_args()
 
     denoiser = UNet2DConditionModel(**DENOISER)

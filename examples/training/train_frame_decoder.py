@@ -8,12 +8,12 @@ from its features at 64x64.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
+from examples.training.arguments import add_prepared, parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import to_images
@@ -28,17 +28,10 @@ NOISE = 0.2
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
+    parser = parser_for(__doc__, "frame_decoder", minutes=15, batch=16, learning_rate=1e-3)
     parser.add_argument("--autoencoder", type=Path, required=True, help="whose latents these are")
     parser.add_argument("--perceptual", type=Path, required=True)
-    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
-    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
-    parser.add_argument("--out", type=Path, default=Path(".train/frame_decoder"))
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=0)
+    add_prepared(parser)
     options = parser.parse_args()
 
     model = HeadAutoencoder(**FRAME_DECODER)

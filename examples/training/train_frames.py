@@ -10,7 +10,6 @@ ImageNet network's features and discriminators. Asserts at its end that the base
 
 from __future__ import annotations
 
-import argparse
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import FeatureDiscriminator
+from examples.training.arguments import add_prepared, parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.muon import Muon
@@ -138,17 +138,10 @@ def matched_crops(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
+    parser = parser_for(__doc__, "frames", minutes=60, batch=4, learning_rate=4e-4)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--perceptual", type=Path, required=True)
-    parser.add_argument("--prepared", type=Path, default=Path(".train/prepared"))
-    parser.add_argument("--codes", type=Path, default=Path(".train/codes.npz"))
-    parser.add_argument("--out", type=Path, default=Path(".train/frames"))
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--persons", type=int, default=4, help="in a batch")
-    parser.add_argument("--learning-rate", type=float, default=4e-4)
-    parser.add_argument("--seed", type=int, default=0)
+    add_prepared(parser)
     options = parser.parse_args()
 
     base = Base(options.base)
@@ -174,7 +167,7 @@ def main() -> None:
 
     while run.progress < 1:
         run.learning_rate(options.learning_rate)
-        draw = random_frames(people, options.persons)
+        draw = random_frames(people, options.batch)
         images, segmentation = to_images(people.pictures(draw))
         judges = discriminators if run.progress > ADVERSARIAL_FROM else {}
         with autocast():
@@ -184,7 +177,7 @@ def main() -> None:
             losses = shown.losses
             losses["own"] = (painted.picture.float() - F.avg_pool2d(images, 2)).abs().mean()
             losses["latents"] = (latents.float() - people.latents(draw)).square().mean()
-            losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.persons)
+            losses["imagining"] = imagining_loss(base, adapters, people, FRAMES * options.batch)
             total = shown.total + OWN_WEIGHT * losses["own"] + LATENT_WEIGHT * losses["latents"]
             total = total + IMAGINING_WEIGHT * losses["imagining"]
             told = [(discriminators["whole"], shown.made, shown.wanted)]

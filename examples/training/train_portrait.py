@@ -9,7 +9,6 @@ a discriminator and by the strength of fine detail; where they are, nobody can k
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from examples.training.adversarial import FeatureDiscriminator
+from examples.training.arguments import parser_for
 from examples.training.checkpoints import Run
 from examples.training.device import DEVICE, autocast
 from examples.training.people_dataset import crop, people, planes, to_images
@@ -73,19 +73,13 @@ def encode(encoder: HeadAutoencoder, portraits: torch.Tensor) -> torch.Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=Path, required=True)
+    parser = parser_for(__doc__, "portrait", minutes=60, batch=6, learning_rate=6e-4)
     parser.add_argument("--autoencoder", type=Path, required=True, help="with its encoder")
     parser.add_argument("--perceptual", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="folder of a portrait decoder to go on from")
     parser.add_argument(
         "--imagined", type=Path, help="latents of imagine_people: they have to pass for renders as well"
     )
-    parser.add_argument("--out", type=Path, default=Path(".train/portrait"))
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--batch", type=int, default=6)
-    parser.add_argument("--learning-rate", type=float, default=6e-4)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     encoder = HeadAutoencoder.from_pretrained(options.autoencoder).float().eval().to(DEVICE)
