@@ -9,6 +9,7 @@ a discriminator and by the strength of fine detail; where they are, nobody can k
 
 from __future__ import annotations
 
+import copy
 import random
 from pathlib import Path
 
@@ -34,6 +35,9 @@ FACE = 0.5, 0.45
 """Its middle, in widths of the picture."""
 LATENT_NOISE = 0.12
 """Largest deviation of the noise that the latents get: imagined ones are never quite right."""
+IMAGINED_SHARE, CHANGE_WEIGHT = 0.25, 2.0
+"""Of the adversarial loss of imagined portraits, and of what they change coarsely: nobody knows what they should look
+like, and a discriminator alone is content with scratches for wrinkles."""
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.05, 0.10
 
 
@@ -60,6 +64,11 @@ def decode_windows(model: PortraitDecoder, latents: torch.Tensor, places: list[P
     windows = crop(around, [x for x, _ in places], [y for _, y in places], reach, reach)
     edge = 32 * MARGIN
     return model(windows.contiguous(memory_format=torch.channels_last))[..., edge:-edge, edge:-edge]
+
+
+def coarse_change(made: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """How far pictures have gone from those of the decoder that training began with, over 4x4 pixels."""
+    return CHANGE_WEIGHT * (F.avg_pool2d(made.float(), 4) - F.avg_pool2d(first.float(), 4)).abs().mean()
 
 
 @torch.no_grad()
@@ -89,6 +98,7 @@ def main() -> None:
     model.latent_mean.copy_(encoder.latent_mean)
     model.latent_std.copy_(encoder.latent_std)
     model.to(DEVICE, memory_format=torch.channels_last)
+    anchor = copy.deepcopy(model).requires_grad_(False)
     compare = PictureLoss(options.perceptual, coarser=2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     judging = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.5, 0.99))
@@ -114,10 +124,12 @@ def main() -> None:
             if judging_now is not None and imagined is not None:
                 count = max(1, options.batch // 2)
                 latents = imagined[torch.randint(len(imagined), (count,))].to(DEVICE)
-                made = decode_windows(model, latents, random_places(count))
-                made = compose(made, torch.rand(count, 3, 1, 1, device=DEVICE))
+                places, behind = random_places(count), torch.rand(count, 3, 1, 1, device=DEVICE)
+                made = compose(decode_windows(model, latents, places), behind)
+                with torch.no_grad():
+                    first = compose(decode_windows(anchor, latents, places), behind)
                 loss, features = compare.believed(made, discriminator)
-                total = total + loss
+                total = total + IMAGINED_SHARE * loss + coarse_change(made, first)
                 told.append((discriminator, features, shown.wanted))
         descend(optimizer, total)
         if run.progress > DISCRIMINATOR_FROM:
