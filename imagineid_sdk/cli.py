@@ -313,9 +313,10 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
 def add_portrait_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """Options about the person, which every command that shows one has."""
     words = {
-        "gender": "male or female, instead of the one that was heard", "hair": "bob, short, ...",
+        "gender": "male or female, instead of the one that was heard", "hair": "bob, buzz cut, afro, ...",
         "hair-color": "black, blonde, ... or #rrggbb", "eye-color": "brown, green, ...",
-        "beard": "none, stubble, beard", "clothes": "suit, hoodie, ...", "clothes-color": "blue, ... or #rrggbb",
+        "beard": "none, stubble, beard, goatee, moustache", "clothes": "suit, hoodie, ...",
+        "clothes-color": "blue, ... or #rrggbb",
         "glasses": "none, round, ...", "skin": "dark, light, ... or #rrggbb", "light": "studio, window, evening, ...",
         "attributes": "heard, or neutral: take neither sex nor age from the voice",
     }  # fmt: skip
@@ -355,7 +356,7 @@ def add_faces(commands: Any) -> None:
 
 def add_info(commands: Any) -> None:
     summary = "tell which checkpoints a recipe takes, their sizes and licences; downloads nothing"
-    parser = commands.add_parser("info", help=summary, description=summary.capitalize() + ".")
+    parser = commands.add_parser("info", help=summary, description=sentence(summary))
     parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
     parser.set_defaults(run=info)
 
@@ -363,14 +364,18 @@ def add_info(commands: Any) -> None:
 def add_verify(commands: Any) -> None:
     summary = "tell whether a video says that a machine made it: by metadata, signature or watermark"
     status = "Exit status: 0 it does, 1 nothing was found (which proves nothing), 2 it can't be read."
-    parser = commands.add_parser("verify", help=summary, description=summary.capitalize() + ".", epilog=status)
+    parser = commands.add_parser("verify", help=summary, description=sentence(summary), epilog=status)
     parser.add_argument("video", metavar="VIDEO", help="mp4, mov, webm, gif, png, glb, ..., or a folder of pictures")
     parser.add_argument("--json", action="store_true", help="everything, for programs")
     parser.set_defaults(run=verify)
 
 
+def sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
 def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=sentence(summary))
     parser.add_argument("audio", metavar="AUDIO", help="wav, flac, ogg, mp3, m4a, a video with sound; - reads stdin")
     parser.add_argument("--model", metavar="NAME_OR_PATH", help="another model than the one that is shipped")
     parser.set_defaults(run=run)

@@ -67,7 +67,8 @@ class PortraitOptions(BaseModel):
     """How a person is imagined.
 
     Attributes:
-        reference_steps: denoising steps of the portrait; None is 10, with sd15 25.
+        reference_steps: denoising steps of the portrait; None is 12, with sd15 25. A person who has a
+            face keeps it.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of
             heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex and age from the voice as far as they can be heard; "neutral" infers neither: the
@@ -82,6 +83,8 @@ class PortraitOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, frozen=True)
     caller: ClassVar[str] = "imagine()"
+    beside: ClassVar[tuple[str, ...]] = ("num_faces", "seed", "generator", "sampling_rate", "callback_on_step_end")
+    """Keywords of the caller that are no fields."""
 
     reference_steps: int | None = Field(None, ge=1, le=200)
     gender: str | float | None = None
@@ -143,6 +146,10 @@ class GenerateOptions(PortraitOptions):
     """
 
     caller: ClassVar[str] = "This call"
+    beside: ClassVar[tuple[str, ...]] = (
+        "content", "identity", "identity_from", "emotion_from", "motion", "generator", "callback",
+        "callback_on_step_end",
+    )  # fmt: skip
 
     seed: int | None = Field(None, ge=0, lt=2**63)
     fps: float = Field(25.0, ge=1, le=120)
@@ -195,7 +202,7 @@ def _explain(error: ValidationError, options: type[PortraitOptions]) -> str:
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(options.model_fields)
+            known = ", ".join((*options.beside, *options.model_fields))
             lines.append(f"{options.caller} has no option {name!r}. The options are: {known}.")
         else:
             lines.append(f"{name}={problem['input']!r} can't be used: {problem['msg']}.")

@@ -140,7 +140,8 @@ class ImagineIDOutput(BaseOutput):
 
 @dataclass(frozen=True, eq=False)
 class ImaginedFace:
-    """One candidate of ``imagine``: the picture ``(256, 256, 3)`` uint8 and the person."""
+    """One candidate of ``imagine``: the picture, uint8 ``(size, size, 3)`` or 4 channels if transparent, and the
+    person."""
 
     image: np.ndarray = field(repr=False)
     identity: Identity

@@ -142,12 +142,13 @@ def with_motion(factors: Factors, settings: GenerateOptions) -> tuple[Factors, G
     """
     if (motion := factors.motion) is None:
         return factors, settings
-    idle = [name for name in MANNER if name in settings.model_fields_set]
+    usual = GenerateOptions.model_fields
+    idle = [name for name in MANNER if getattr(settings, name) != usual[name].default]
     idle += ["emotion_from"] if factors.emotion_from is not None else []
     if idle:
         raise OptionError(f"motion= says all that moves, so {idle[0]}= would do nothing. Give one of them.")
     if isinstance(motion, (str, os.PathLike)):
-        motion = load_motion(motion, fallback=settings.fps)
+        motion = load_motion(motion, fallback=settings.fps if "fps" in settings.model_fields_set else None)
     if not isinstance(motion, FaceMotion):
         raise OptionError(
             f"motion={type(motion).__name__} is no motion. Give out.motion, FaceMotion.load(path), or the path of a "
@@ -164,6 +165,8 @@ def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors
     make_backend(pipe, settings)
     if factors.identity is not None and factors.identity_from is not None:
         raise OptionError("identity= and identity_from= both say who is shown. Give one of them.")
+    if factors.emotion_from is not None and settings.emotion is not None:
+        raise OptionError("emotion= and emotion_from= both say which mood is shown. Give one of them.")
     if factors.identity is not None and settings.attributes == "neutral":
         raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
     return settings
@@ -236,6 +239,8 @@ def make_renderer(
 
 def spoken(audio: Any, content: AudioSource | None) -> list[Any]:
     """The clips whose words are said."""
+    if audio is not None and content is not None:
+        raise OptionError("audio and content= both say what is spoken. Give one of them.")
     clips = [content] if content is not None else audio if isinstance(audio, list) else [audio]
     if not clips or clips[0] is None:
         raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
@@ -250,6 +255,8 @@ def seeds_of_faces(num_faces: int, seed: int, generator: Generators | None) -> l
     """
     if isinstance(num_faces, bool) or not isinstance(num_faces, int) or num_faces < 1:
         raise OptionError(f"num_faces={num_faces!r} can't be used. Ask for 1 or more.")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise OptionError(f"seed={seed!r} can't be used. Give a whole number: face i has the seed seed + i.")
     GenerateOptions(seed=seed)
     if generator is None:
         return list(range(seed, seed + num_faces))

@@ -181,7 +181,7 @@ class FaceStream:
         self._ready.clear()
 
     def feed(self, chunk: Any) -> Iterator[np.ndarray]:
-        """Takes the next piece of sound and gives the frames that it completes, each ``(256, 256, 3)`` uint8.
+        """Takes the next piece of sound and gives the frames that it completes, each ``(size, size, 3)`` uint8.
 
         Args:
             chunk: samples as a numpy array or torch tensor, ``(samples,)``, ``(channels, samples)`` or ``(samples,

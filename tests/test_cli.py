@@ -224,7 +224,7 @@ def test_export_writes_what_other_programs_read(loaded, voice, tmp_path, capsys,
     assert "alpha_mode" in media.describe(paths[0])
     assert len(paths[1].read_text().splitlines()) == 11 and paths[2].read_bytes()[:4] == b"glTF"
 
-    again = ["--seed", 7, "--portrait-steps", 2, "--motion", paths[1], "-o", tmp_path / "again.csv"]
+    again = ["--seed", 7, "--portrait-steps", 2, "--motion", paths[1], "--fps", 25, "-o", tmp_path / "again.csv"]
     assert run("export", voice, *again) == 0
     assert (tmp_path / "again.csv").read_text() == paths[1].read_text()
 

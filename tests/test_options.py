@@ -48,6 +48,18 @@ def test_imagine_takes_no_options_that_it_would_drop(pipeline, make_voice):
             pipeline.imagine(make_voice(0.2), num_faces=number)
 
 
+def test_two_options_that_say_the_same_are_refused(pipeline, make_voice):
+    voice = make_voice(1.0)
+    with pytest.raises(OptionError, match="emotion_from= both"):
+        pipeline(voice, emotion="happy", emotion_from=voice)
+    with pytest.raises(OptionError, match="content= both"):
+        pipeline(voice, content=voice)
+    with pytest.raises(OptionError, match="seed=None"):
+        pipeline.imagine(voice, seed=None)
+    with pytest.raises(OptionError, match="identity_from"):
+        pipeline(voice, identty="anna.safetensors")
+
+
 def test_targets_that_take_no_video_are_refused_before_work_begins(pipeline, make_voice):
     for target, words in ((3, "no place for a video"), (io.StringIO(), "binary mode")):
         with pytest.raises(VideoError, match=words):

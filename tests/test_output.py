@@ -91,6 +91,14 @@ def test_a_motion_is_shown_at_the_rate_that_was_asked_for(pipeline, sound, talk)
     assert np.array_equal(longer.head_pose[2:], np.repeat(talk.motion.head_pose[1:2], 2, axis=0))
 
 
+def test_a_short_csv_says_no_rate_and_asks_for_it(pipeline, sound, talk, tmp_path):
+    path = talk.motion.save(tmp_path / "talk.csv")
+    with pytest.raises(OptionError, match="frame rate"):
+        pipeline(sound, identity=talk.identity, motion=path, output_type="none")
+    known = pipeline(sound, identity=talk.identity, motion=path, fps=10, output_type="none")
+    assert np.array_equal(known.motion.blendshapes, talk.motion.blendshapes)
+
+
 def test_a_motion_that_can_not_be_shown_is_refused_before_any_work(pipeline, sound, talk):
     with pytest.raises(OptionError, match="emotion= would do nothing"):
         pipeline(sound, motion=talk.motion, emotion="happy")

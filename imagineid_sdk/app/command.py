@@ -18,7 +18,7 @@ def app(options: argparse.Namespace) -> None:
 
 def add_app(commands: Any) -> None:
     summary = "a page in the browser: a clip or a live microphone in, a talking face out"
-    parser = commands.add_parser("app", help=summary, description=summary.capitalize() + ".")
+    parser = commands.add_parser("app", help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listened on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, metavar="N", help="0 is any (default: %(default)s)")
     parser.add_argument(

@@ -71,8 +71,10 @@ def run_batch(
     from imagineid_sdk.batch.making import Recipe
     from imagineid_sdk.video.formats import FORMATS
 
+    kind = kind.lower().removeprefix(".")
     if f".{kind}" not in FORMATS:
         raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
+    check_options(dict(options or {}), kind)
     if workers is not None and workers < 1:
         raise OptionError(f"workers={workers} can't be used. Give 1 or more.")
     source, target = Path(folder), Path(output)
@@ -103,3 +105,13 @@ def open_crew(recipe: Any, workers: int | None, ray: str | None, jobs: int) -> A
     from imagineid_sdk.batch.cluster import Cluster
 
     return Cluster(recipe, workers, ray)
+
+
+def check_options(options: dict[str, Any], kind: str) -> None:
+    """Raises OptionError now for what every clip would fail with."""
+    from imagineid_sdk.options import GenerateOptions
+    from imagineid_sdk.resolver import Factors
+
+    Factors.take(options)
+    options.pop("sign", None)
+    GenerateOptions(**options).for_file(f"video.{kind}")

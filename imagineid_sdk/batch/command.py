@@ -27,7 +27,7 @@ def batch(options: argparse.Namespace) -> int:
     if "motion" in factors:
         from imagineid_sdk.face.animation.live_link import load_motion
 
-        factors["motion"] = load_motion(factors["motion"], fallback=wanted.get("fps", 25.0))
+        factors["motion"] = load_motion(factors["motion"], fallback=wanted.get("fps"))
     if options.sign is not None:
         if options.ray is not None:
             from imagineid_sdk.errors import OptionError
@@ -54,7 +54,9 @@ def batch(options: argparse.Namespace) -> int:
 def add_batch(commands: Any, add_video_options: Callable[[argparse.ArgumentParser], None]) -> None:
     summary = "make a video of every clip in a folder, on this machine or a Ray cluster; run again, it goes on"
     status = "Exit status: 0 all videos are there, 1 some clips failed (the manifest says why), 2 a mistake."
-    parser = commands.add_parser("batch", help=summary, description=summary.capitalize() + ".", epilog=status)
+    parser = commands.add_parser(
+        "batch", help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=status
+    )
     parser.add_argument("folder", metavar="FOLDER", help="of the clips; the folders in it as well")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="gets videos, people and manifest.jsonl")
     parser.add_argument("--kind", default="mp4", metavar="K", help="mp4, mov, webm or gif (default: %(default)s)")

@@ -61,7 +61,7 @@ class VideoFormat:
     def no_transparency(self) -> str:
         """What to do with transparent frames, for messages."""
         kept = " or ".join(suffix for suffix, one in FORMATS.items() if one.clear is not None)
-        return f"A {self.suffix[1:]} has no transparency: save as {kept}, or give a background."
+        return f"{self.suffix} has no transparency: save as {kept}, or give a background."
 
 
 MP4 = VideoFormat(

@@ -73,6 +73,10 @@ def test_a_killed_process_loses_nothing_and_the_next_run_goes_on(clips, tmp_path
 def test_mistakes_are_told_before_any_work(tmp_path, clips, monkeypatch):
     with pytest.raises(OptionError, match="kind"):
         run_batch(clips, tmp_path / "out", kind="avi")
+    with pytest.raises(OptionError, match="no transparency"):
+        run_batch(clips, tmp_path / "out", options={"background": "transparent"})
+    with pytest.raises(OptionError, match="no option 'colour'"):
+        run_batch(clips, tmp_path / "out", options={"colour": "red"})
     with pytest.raises(OptionError, match="workers"):
         run_batch(clips, tmp_path / "out", workers=0)
     with pytest.raises(OptionError, match="not a folder"):

@@ -94,7 +94,7 @@ def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback
     values = np.array([[_number(row, name, label, at) for name in VALUE_COLUMNS[:55]] for at, row in enumerate(rows)])
     fps = fps or stated or _rate_of([str(row.get("Timecode", "")) for row in rows]) or fallback
     if fps is None:
-        raise OptionError(f"The motion {label!r} does not tell its frame rate. Give it: FaceMotion.load(path, fps=25).")
+        raise OptionError(f"The motion {label!r} does not tell its frame rate. Give it: fps=25.")
     blendshapes = np.zeros((len(rows), len(ARKIT_BLENDSHAPES)), np.float32)
     blendshapes[:, ORDER] = values[:, :52]
     head_pose = np.round(np.degrees(values[:, 52:]) * HEAD_SIGNS, 6).astype(np.float32)

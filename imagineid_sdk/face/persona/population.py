@@ -159,12 +159,14 @@ class PopulationPrior(ModelMixin, ConfigMixin):
             given = None if overrides.skin in SKINS else read_colour(overrides.skin)
             changes["skin_rgb"] = given or self._typical_skin(str(overrides.skin))
         changes |= self._body(head, identity, overrides)
-        beardless = changes.get("gender", identity.gender) > 0.5 or changes.get("age", 99.0) <= GROWN_FROM
-        if beardless and overrides.beard is None and identity.beard != "none":
+        # Who becomes a woman or a child has no beard any more; a beard that was wished for stays.
+        beardless = changes.get("gender", 0.0) > 0.5 or changes.get("age", 99.0) <= GROWN_FROM
+        if beardless and overrides.beard is None:
             changes["beard"] = "none"
-        if "beard" in changes:
+        if changes.get("beard", identity.beard) != identity.beard:
             changes["beard_growth"] = None
-        return replace(identity, **changes) if changes else identity
+        changed = any(not np.array_equal(value, getattr(identity, name)) for name, value in changes.items())
+        return replace(identity, **changes) if changed else identity
 
     def _body(self, head: ParametricHead, identity: Identity, overrides: Overrides) -> dict[str, Any]:
         """Sex and age, and the head that goes with them."""

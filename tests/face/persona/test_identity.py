@@ -176,6 +176,18 @@ def test_every_word_that_is_listed_can_be_wished_for(cast, slot):
             assert person.words()[slot] == word or (slot == "beard" and gender == "female")
 
 
+def test_a_known_person_stays_who_they_are(cast, shipped_weights):
+    head = load_component(shipped_weights, "head", ParametricHead)
+    people = load_component(shipped_weights, "population", PopulationPrior)
+    bearded = replace(cast(gender="female", beard="beard"), reference=np.ones((16, 16, 16), np.float16))
+    assert people.edit(head, bearded, Overrides()) is bearded
+    assert people.edit(head, bearded, Overrides(light=bearded.light, hair=bearded.hair, beard="beard")) is bearded
+    assert people.edit(head, bearded, Overrides(skin="dark")).beard == "beard"
+    man = cast(MAN, gender="male", beard="beard", age=40)
+    assert people.edit(head, man, Overrides(gender="female")).beard == "none"
+    assert people.edit(head, man, Overrides(age=12)).beard == "none"
+
+
 def test_wishes_override_what_was_heard(cast):
     person = cast(seed=1, gender="male", age=70)
     assert person.words()["gender"] == "male" and person.words()["age"] == "old"
