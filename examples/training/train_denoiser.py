@@ -22,6 +22,18 @@ from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder
 RESTING = 0.2
 """Share of resting faces, which portraits show."""
 LOG_EVERY = 50  # steps
+ALIKE = {
+    "crew cut": ("short",), "fade": ("buzz cut", "short"), "side part": ("side-swept",), "swept back": ("spiky",),
+    "caesar": ("short",), "receding": ("short",), "balding": ("bald", "short"), "pixie": ("short",),
+    "bob with fringe": ("fringe",), "wavy lob": ("bob",), "long straight": ("long",),
+    "long side part": ("long", "side-swept"), "long wavy": ("long",), "curtain fringe": ("fringe", "long"),
+    "ponytail": ("tied back",), "high bun": ("tied back",), "low bun": ("tied back",), "plaits": ("braid",),
+    "side plait": ("braid",), "cornrows": ("tied back", "braid"), "short curls": ("afro", "short"),
+    "long curls": ("afro", "long"), "short afro": ("afro",), "locs": ("braid", "long"),
+    "goatee": ("beard", "stubble"), "moustache": ("stubble",),
+}  # fmt: skip
+"""Words of an older model whose mean a new word begins with. From random tokens a new cut was never learned: it takes a
+word far longer to move than the denoiser to do without it."""
 DENOISER = {
     "sample_size": 16,
     "in_channels": 16,
@@ -69,16 +81,19 @@ def start_from(folder: Path, denoiser: UNet2DConditionModel, words: AttributeEmb
     known = {slot: list(of) for slot, of in before.config.vocabulary}
     words.tokens.weight.mul_(0.5)  # new ones say less at first
     for slot, mine in words.config.vocabulary:
-        for word in (None, *mine) if slot in known else ():
-            if word is None or word in known[slot]:
-                old = before.offsets[slot] + (0 if word is None else 1 + known[slot].index(word))
-                new = words.offsets[slot] + (0 if word is None else 1 + list(mine).index(word))
-                words.tokens.weight[new] = before.tokens.weight[old].float()
+        if slot not in known:
+            continue
+        old = dict(zip((None, *known[slot]), before.tokens.weight[before.offsets[slot] :].float(), strict=False))
+        for place, word in enumerate((None, *mine), words.offsets[slot]):
+            begins = [old[each] for each in (word, *ALIKE.get(word or "", ())) if each in old]
+            if begins:
+                words.tokens.weight[place] = begins[0] if word in old else torch.stack(begins).mean(0)
 
 
 def main() -> None:
     parser = parser_for(__doc__, "denoiser", minutes=40, batch=32, learning_rate=8e-4)
     parser.add_argument("--start", type=Path, help="folder of a model whose denoiser and words to start from")
+    parser.add_argument("--words-only", action="store_true", help="the denoiser stays as it is")
     add_prepared(parser)
     options = parser.parse_args()
 
@@ -88,8 +103,14 @@ def main() -> None:
         start_from(options.start, denoiser, words)
     denoiser.to(DEVICE, memory_format=torch.channels_last)
     words.to(DEVICE)
-    parameters = [*denoiser.parameters(), *words.parameters()]
-    optimizer = Muon(denoiser.parameters(), words.parameters(), lr=options.learning_rate, weight_decay=1e-3)
+    denoiser.requires_grad_(not options.words_only)
+    parameters = [p for p in (*denoiser.parameters(), *words.parameters()) if p.requires_grad]
+    optimizer = Muon(
+        [p for p in denoiser.parameters() if p.requires_grad],
+        words.parameters(),
+        lr=options.learning_rate,
+        weight_decay=1e-3,
+    )
     run = Run(options.out, {"denoiser": denoiser, "attribute_embedder": words}, optimizer, options.minutes)
     torch.manual_seed(options.seed + run.step)
     people = TrainingSet(prepared(options.prepared, options.people, options.codes))

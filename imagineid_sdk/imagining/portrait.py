@@ -23,7 +23,7 @@ MARGIN = 2
 GUIDANCE = 2.0
 """Classifier-free guidance away from nobody in particular."""
 
-USUAL_GUIDANCE, USUAL_AGE = 1.0, 62.0
+USUAL_GUIDANCE, USUAL_AGE, USUAL_HAIR = 1.5, 62.0, {"female": "long straight", "male": "crew cut"}
 """Guidance away from the same person with the most common hair and no older than so many years, composed with the other
 as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
 
@@ -35,7 +35,8 @@ def sample_portrait(
     """Latents ``(1, *shape)`` float32; arguments as for `Backend.portrait`."""
     noise = person_noise(identity, shape).to(networks.device)
     common_hair = identity.hair_shape and (0.0,) * len(identity.hair_shape)
-    usual = replace(identity, hair_shape=common_hair, age=min(identity.age, USUAL_AGE))
+    cut = USUAL_HAIR[identity.words()["gender"]]
+    usual = replace(identity, hair=cut, hair_shape=common_hair, age=min(identity.age, USUAL_AGE))
     described = [networks.semantics(who) for who in (identity, usual, None)]
     tokens, style = torch.cat([one.tokens for one in described]), torch.cat([one.style for one in described])
     with networks.autocast():
