@@ -93,7 +93,6 @@ def start_from(folder: Path, denoiser: UNet2DConditionModel, words: AttributeEmb
 def main() -> None:
     parser = parser_for(__doc__, "denoiser", minutes=40, batch=32, learning_rate=8e-4)
     parser.add_argument("--start", type=Path, help="folder of a model whose denoiser and words to start from")
-    parser.add_argument("--words-only", action="store_true", help="the denoiser stays as it is")
     add_prepared(parser)
     options = parser.parse_args()
 
@@ -103,14 +102,8 @@ def main() -> None:
         start_from(options.start, denoiser, words)
     denoiser.to(DEVICE, memory_format=torch.channels_last)
     words.to(DEVICE)
-    denoiser.requires_grad_(not options.words_only)
-    parameters = [p for p in (*denoiser.parameters(), *words.parameters()) if p.requires_grad]
-    optimizer = Muon(
-        [p for p in denoiser.parameters() if p.requires_grad],
-        words.parameters(),
-        lr=options.learning_rate,
-        weight_decay=1e-3,
-    )
+    parameters = [*denoiser.parameters(), *words.parameters()]
+    optimizer = Muon(denoiser.parameters(), words.parameters(), lr=options.learning_rate, weight_decay=1e-3)
     run = Run(options.out, {"denoiser": denoiser, "attribute_embedder": words}, optimizer, options.minutes)
     torch.manual_seed(options.seed + run.step)
     people = TrainingSet(prepared(options.prepared, options.people, options.codes))
