@@ -4,7 +4,8 @@
         --out .train/portrait
 
 Crops of portraits, decoded from the whole face's latents around them. What strands and pores look like is asked for by
-a discriminator and by the strength of fine detail; where they are, nobody can know.
+a discriminator and by the strength of fine detail; where they are, nobody can know. Once there is a denoiser,
+``--imagined`` goes on with latents that it imagined beside those of the encoder.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ IMAGINED_SHARE, CHANGE_WEIGHT = 0.25, 2.0
 """Of the adversarial loss of imagined portraits, and of what they change coarsely: nobody knows what they should look
 like, and a discriminator alone is content with scratches for wrinkles."""
 DISCRIMINATOR_FROM, ADVERSARIAL_FROM = 0.05, 0.10
-
+"""Shares of the training time from which the discriminator learns, and from which it counts."""
 
 Place = tuple[int, int]
 """Column and row of a window's first latent."""
@@ -115,8 +116,8 @@ def main() -> None:
         strength = LATENT_NOISE * torch.rand(options.batch, 1, 1, 1, device=DEVICE)
         latents = known[chosen] + strength * torch.randn(options.batch, *known.shape[1:], device=DEVICE)
         places = random_places(options.batch)
-        shown = crop(portraits[chosen], [32 * x for x, _ in places], [32 * y for _, y in places], SIZE, SIZE)
-        images, segmentation = to_images(shown)
+        crops = crop(portraits[chosen], [32 * x for x, _ in places], [32 * y for _, y in places], SIZE, SIZE)
+        images, segmentation = to_images(crops)
         judging_now = discriminator if run.progress > ADVERSARIAL_FROM else None
         with autocast():
             shown = compare(decode_windows(model, latents, places), images, segmentation, judging_now)
