@@ -57,10 +57,11 @@ def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tenso
     the seed's. Kept with the identity: for a known person it is most of the time before the first frame."""
     decoder = networks.portrait_decoder
     state = id(decoder), networks.autocasts, tuple((id(each), each._version) for each in decoder.parameters())
-    if identity.decoded is None or identity.decoded.decoder != state:
-        object.__setattr__(identity, "decoded", DecodedPortrait(_decode(networks, identity, latents), state))
-    assert identity.decoded is not None
-    return identity.decoded.pixels
+    known = identity.decoded
+    if known is None or known.decoder != state:
+        known = DecodedPortrait(_decode(networks, identity, latents), state)
+        identity.keep(known)
+    return known.pixels
 
 
 def _decode(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:

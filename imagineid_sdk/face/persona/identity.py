@@ -71,8 +71,9 @@ class Identity:
             leaves that noise to the seed alone.
         reference: latents of the portrait ``(16, 16, 16)`` float16, None before it was imagined.
         model: fingerprint of the model that imagined the portrait; empty if nobody says.
-        decoded: the portrait's pixels, kept by whoever decoded them; neither saved, pickled nor copied.
     """
+
+    __slots__ = ("__dict__", "__weakref__", "_decoded")  # the last is no field: what is decoded is not the person
 
     code: np.ndarray = field(repr=False)
     gender: float
@@ -95,10 +96,18 @@ class Identity:
     traits: np.ndarray | None = field(default=None, repr=False)
     reference: np.ndarray | None = field(default=None, repr=False)
     model: str = ""
-    decoded: DecodedPortrait | None = field(default=None, init=False, repr=False)
+
+    @property
+    def decoded(self) -> DecodedPortrait | None:
+        """The portrait's pixels, if somebody decoded them: neither saved, pickled nor copied."""
+        return getattr(self, "_decoded", None)
+
+    def keep(self, decoded: DecodedPortrait) -> None:
+        """Remember the portrait's pixels, as long as this object lives."""
+        object.__setattr__(self, "_decoded", decoded)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"decoded": None}
+        return self.__dict__
 
     def words(self) -> dict[str, str]:
         """The attribute of every slot of ``WORDS`` that something is said of."""
@@ -166,7 +175,7 @@ class Identity:
             tensors["traits"] = self.traits.astype(np.float32)
         if self.reference is not None:
             tensors["reference"] = self.reference.astype(np.float16)
-        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference", "decoded")}
+        fields = {k: v for k, v in self.__dict__.items() if k not in ("code", "traits", "reference")}
         content = save(tensors, metadata={"format": FORMAT, "identity": json.dumps(fields)})
         target = Path(os.path.realpath(path))
         with placed_when_complete(target, IdentityFileError) as partial, typed_write_errors(target, IdentityFileError):
