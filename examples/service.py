@@ -45,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds for a client that sends nothing
 
     def do_POST(self) -> None:
+        self.unread = int(self.headers.get("Content-Length") or 0)
         if not self.server.places.acquire(blocking=False):
             return self.refuse(503, "All places in the queue are taken. Try again in a few seconds.", retry="5")
         try:
@@ -53,10 +54,11 @@ class Handler(BaseHTTPRequestHandler):
             self.server.places.release()
 
     def answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        length = self.unread
         if not 0 < length <= self.server.megabytes << 20:
             return self.refuse(413, f"Send a sound of up to {self.server.megabytes} MiB as the body.")
         body = self.rfile.read(length)
+        self.unread = 0
         try:
             options, video = read_options(urlsplit(self.path).query), io.BytesIO()
             with self.server.one_at_a_time:
@@ -68,6 +70,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, status: int, reason: str, retry: str | None = None) -> None:
         self.send(status, "application/json", json.dumps({"error": reason}).encode(), retry)
+        self.swallow()
+
+    def swallow(self) -> None:
+        """A client that is still sending would see a broken connection instead of the answer; so some of what it sends
+        is read and forgotten."""
+        left = min(self.unread, 2 * self.server.megabytes << 20)
+        self.connection.settimeout(2)
+        try:
+            while left > 0 and (piece := self.rfile.read(min(left, 1 << 16))):
+                left -= len(piece)
+        except OSError:
+            pass  # it has gone, or sends nothing more
 
     def send(self, status: int, kind: str, content: bytes, retry: str | None = None) -> None:
         self.send_response(status)
