@@ -10,6 +10,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.imagining.adapters.blending import warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.portrait_decoder import remove_grid
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -17,6 +18,19 @@ def test_pictures_go_to_latents_sixteen_times_smaller_and_back(small):
     latents = small["autoencoder"].encode(torch.zeros(2, 4, 256, 256))
     assert latents.shape == (2, 16, 16, 16)
     assert small["autoencoder"].decode(latents).shape == (2, 4, 128, 128)  # a decoder of one level less
+
+
+def test_a_portrait_keeps_its_lines_and_loses_the_grid_of_pixel_shuffling():
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    slope, line = (rows + 2 * columns) / 200, (rows == 32).float()
+    grid = 0.1 * (-1) ** columns + 0.1 * (-1) ** (rows + columns)
+    drawn = (slope + line)[None, None]
+    within = (..., slice(8, 56), slice(8, 56))
+    cleared = remove_grid(drawn + grid)
+    assert (cleared - remove_grid(drawn))[within].abs().max() < 1e-3
+    assert (cleared - drawn)[within].abs().max() < 0.3 and remove_grid(slope[None, None])[within].allclose(
+        slope[8:56, 8:56], atol=1e-4
+    )
 
 
 def test_adapters_begin_as_if_they_were_not_there(small):
