@@ -7,36 +7,40 @@ head pose), and what it makes of them is laid beside the render of the same pers
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from benchmarks.judges import face_region, finest_octave, sharpness
 from benchmarks.measures import Judges, detail
-from benchmarks.renders import BACKGROUND, SIZE, open_render
+from benchmarks.renders import BACKGROUND, SIZE, open_render, over_grey
 from benchmarks.sheets import save_sheet
 from benchmarks.tables import Row, mean_and, measure_row, write
+from examples.training.describe_people import describe
+from examples.training.people_dataset import Person
+from examples.training.world.coverage import CLASSES
+from imagineid_sdk.face.animation.motion import FaceMotion
+from imagineid_sdk.face.persona.identity import Identity
 
 FRAMES = slice(1, None, 3)
 """Every third frame but the resting one."""
 SHOWN = 6
+PLAIN: dict[str, Any] = {"background": (BACKGROUND,) * 3, "watermark": False}
+"""As renders are shown. The mark would count as detail."""
+HAIR, LITTLE_HAIR = CLASSES.index("hair"), 0.02
+"""Its number among a render's classes; share of the picture under which nobody's hair is judged."""
 
 
 def imagined_again_rows(
     pipe: Any, judges: Judges, renders: list[Path], codes: Path, seed: int, sheets: Path | None
 ) -> list[Row]:
     """Sharpness, landmarks and identity of what the pipeline makes of people, against their renders."""
-    from examples.training.describe_people import describe
-    from examples.training.people_dataset import Person
-
-    with np.load(codes) as stored:
-        known = {name: stored[name] for name in stored.files}
     kept, moved, vectors, lines = [], [], [], []
-    for path in renders:
-        identity = replace(describe(Person(path)), code=known[path.stem].astype(np.float32), seed=seed)
-        if identity.glasses != "none":
-            continue  # rims are the sharpest thing in a face, and nobody in the videos wears them
+    for path, identity in _known_people(renders, codes, seed):
         rendered, about = open_render(path)
         rendered = rendered[FRAMES]
         made = _imagine(pipe, identity, about["actions"][FRAMES], about["pose"][FRAMES])
@@ -59,10 +63,49 @@ def imagined_again_rows(
     ]
 
 
-def _imagine(pipe: Any, identity: Any, actions: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Frames (T, 256, 256, 3) of one person in the given moments."""
-    from imagineid_sdk.face.animation.motion import FaceMotion
+def portrait_rows(
+    pipe: Any, judges: Judges, renders: list[Path], codes: Path, seed: int, sheets: Path | None
+) -> list[Row]:
+    """Fine detail of portraits at 512x512, against the renders of the same people at rest."""
+    kept, hair, octaves, lines = [], [], [], []
+    for path, identity in _known_people(renders, codes, seed):
+        stored = np.array(Person(path).portrait)
+        rendered, made = over_grey(stored), pipe.renderer(identity, **PLAIN).portrait()
+        faces = [judges.mesh.find(picture) for picture in (rendered, made)]
+        if faces[0] is None or faces[1] is None:
+            continue
+        kept.append(detail([made], [faces[1]]) / detail([rendered], [faces[0]]))
+        regions = [face_region(face, picture.shape[:2]) for face, picture in zip(faces, (rendered, made), strict=True)]
+        octaves.append([finest_octave(picture, at) for picture, at in zip((made, rendered), regions[::-1], strict=True)])
+        strands = cv2.erode((stored[..., 4] == HAIR).astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+        if strands.mean() > LITTLE_HAIR:
+            hair.append(sharpness(made, strands) / sharpness(rendered, strands))
+        lines.append([rendered, made])
+    if sheets:
+        save_sheet(sheets / "portraits_again.png", lines, [""] * len(lines))
+    ours, theirs = np.median(octaves, axis=0)
+    sharp = [*np.median(kept, axis=0), np.median(hair)]
+    return [
+        measure_row("people without glasses / with hair", f"{len(kept)} / {len(hair)}", ""),
+        measure_row("sharpness kept, face / eyes / mouth / hair", write(np.array(sharp), "{:.0%}"), "Laplacian"),
+        measure_row("finest octave of the face, grey levels / the render's", f"{ours:.2f} / {theirs:.2f}", "halved"),
+    ]
 
-    performance = pipe.renderer(identity, background=(BACKGROUND, BACKGROUND, BACKGROUND), size=SIZE)
+
+def _known_people(renders: list[Path], codes: Path, seed: int) -> Iterator[tuple[Path, Identity]]:
+    """Who is told whole: words, colours and shape. Without glasses: rims are the sharpest thing in a face, and nobody in
+    the videos wears them."""
+    with np.load(codes) as stored:
+        known = {name: stored[name] for name in stored.files}
+    for path in renders:
+        if path.stem not in known:
+            continue
+        identity = replace(describe(Person(path)), code=known[path.stem].astype(np.float32), seed=seed)
+        if identity.glasses == "none":
+            yield path, identity
+
+
+def _imagine(pipe: Any, identity: Identity, actions: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Frames (T, 256, 256, 3) of one person in the given moments."""
     motion = FaceMotion(25.0, actions.astype(np.float32), pose.astype(np.float32))
-    return np.concatenate(list(performance.frames(motion)))
+    return np.concatenate(list(pipe.renderer(identity, **PLAIN, size=SIZE).frames(motion)))

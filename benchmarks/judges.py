@@ -255,6 +255,13 @@ def sharpness(picture: np.ndarray, region: np.ndarray) -> float:
     return float(detail[region].std() / max(grey[region].mean(), 1.0))
 
 
+def finest_octave(picture: np.ndarray, region: np.ndarray) -> float:
+    """Mean difference, in grey levels within a boolean mask, from the same picture halved and enlarged again."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return float(np.abs(grey - cv2.resize(half, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))[region].mean())
+
+
 def face_region(face: Face, shape: tuple[int, int], shrink: float = 0.85) -> np.ndarray:
     """(height, width) bool: the face without its outline, where hair and background would count as detail."""
     oval = face.points[list(FACE_OVAL), :2]

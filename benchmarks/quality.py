@@ -30,7 +30,7 @@ from pathlib import Path
 
 from benchmarks import ablation, factors, leakage, people, reliability, robustness
 from benchmarks.autoencoder import autoencoder_rows
-from benchmarks.imagined_again import imagined_again_rows
+from benchmarks.imagined_again import imagined_again_rows, portrait_rows
 from benchmarks.judges import PhoneRecogniser
 from benchmarks.measures import Judges
 from benchmarks.people import Portrait
@@ -219,8 +219,9 @@ def run(arguments: argparse.Namespace, size: Size) -> None:
     pipe = ImagineIDPipeline.from_pretrained(*([arguments.model] if arguments.model else []))
     pipe.set_progress_bar_config(disable=True)
     if arguments.renders and arguments.codes:
-        rows = imagined_again_rows(pipe, judges, renders, arguments.codes, arguments.seed, arguments.sheets)
-        print_table("People kept out of training, imagined again", rows)
+        told = pipe, judges, renders, arguments.codes, arguments.seed, arguments.sheets
+        print_table("People kept out of training, imagined again", imagined_again_rows(*told))
+        print_table("Their portraits at 512x512", portrait_rows(*told))
     if not arguments.speech:
         return
     sentences, words = find_speech(arguments.speech)

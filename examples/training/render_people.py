@@ -195,7 +195,8 @@ def _save(folder: Path, seed: int, files: dict[str, dict | np.ndarray]) -> None:
 def _render_share(options: argparse.Namespace, first: int) -> None:
     """Every n-th person."""
     world = World.load(options.assets, options.hdri, options.cache)
-    seeds = range(options.first + first, options.first + options.people, options.processes)
+    start, step = options.first + first * options.every, options.processes * options.every
+    seeds = range(start, options.first + options.people, step)
     for seed in tqdm(seeds, position=first, desc=f"process {first}", disable=options.quiet):
         if (options.out / f"{seed:05d}.npz").exists():
             continue
@@ -211,6 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("data/world"), help="the reduced head is kept here")
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="seed of the first person")
+    parser.add_argument("--every", type=int, default=1, help="every n-th of them; those kept out: --first 19 --every 20")
     parser.add_argument("--frames", type=int, default=6, help="per person")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--clips", action="store_true", help="consecutive frames, for judging coherence")
