@@ -75,8 +75,12 @@ def portrait_rows(
         if faces[0] is None or faces[1] is None:
             continue
         kept.append(detail([made], [faces[1]]) / detail([rendered], [faces[0]]))
-        regions = [face_region(face, picture.shape[:2]) for face, picture in zip(faces, (rendered, made), strict=True)]
-        octaves.append([finest_octave(picture, at) for picture, at in zip((made, rendered), regions[::-1], strict=True)])
+        octaves.append(
+            [
+                finest_octave(picture, face_region(face, picture.shape[:2]))
+                for picture, face in ((made, faces[1]), (rendered, faces[0]))
+            ]
+        )
         strands = cv2.erode((stored[..., 4] == HAIR).astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
         if strands.mean() > LITTLE_HAIR:
             hair.append(sharpness(made, strands) / sharpness(rendered, strands))
@@ -93,8 +97,8 @@ def portrait_rows(
 
 
 def _known_people(renders: list[Path], codes: Path, seed: int) -> Iterator[tuple[Path, Identity]]:
-    """Who is told whole: words, colours and shape. Without glasses: rims are the sharpest thing in a face, and nobody in
-    the videos wears them."""
+    """Renders, and what the pipeline is told of who is in them. Without glasses: rims are the sharpest thing in a face,
+    and nobody in the videos wears them."""
     with np.load(codes) as stored:
         known = {name: stored[name] for name in stored.files}
     for path in renders:

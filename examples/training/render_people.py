@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("data/world"), help="the reduced head is kept here")
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="seed of the first person")
-    parser.add_argument("--every", type=int, default=1, help="every n-th of them; those kept out: --first 19 --every 20")
+    parser.add_argument("--every", type=int, default=1, help="every n-th of them; kept out: --first 19 --every 20")
     parser.add_argument("--frames", type=int, default=6, help="per person")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--clips", action="store_true", help="consecutive frames, for judging coherence")

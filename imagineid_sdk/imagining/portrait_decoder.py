@@ -14,7 +14,6 @@ from torch import nn
 from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock
 from imagineid_sdk.quantization import PackedModelMixin
 
-
 GRID_PATCH = 1.5
 """Standard deviation, in pixels, of the patch in which a grid is looked for."""
 
