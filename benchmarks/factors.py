@@ -53,22 +53,17 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
     # The two clips that sound most different in mood, or there would be nothing to see.
     mood, other_mood = max(combinations(clips, 2), key=lambda pair: _mood_distance(heard, pair))
     length = min(words.seconds, other_words.seconds)
-    no_more: dict[str, Any] = {}
+    as_heard: dict[str, Any] = {"emotion_from": mood.clip}
     recipes = [
-        ("A, B, C", person, words, mood, no_more), ("other person", other, words, mood, no_more),
-        ("other words", person, other_words, mood, no_more), ("other emotion", person, words, other_mood, no_more),
-        ("emotion set to happy", person, words, mood, {"emotion": "happy", "emotion_intensity": 1.0}),
+        ("A, B, C", person, words, as_heard), ("other person", other, words, as_heard),
+        ("other words", person, other_words, as_heard),
+        ("other emotion", person, words, {"emotion_from": other_mood.clip}),
+        ("emotion set to happy", person, words, {"emotion": "happy", "emotion_intensity": 1.0}),
     ]  # fmt: skip
     swaps = []
-    for label, who, what, how, more in recipes:
-        out = bench.pipe(
-            content=what.first(length).clip,
-            identity_from=who.clip,
-            emotion_from=how.clip,
-            seed=bench.seed,
-            size=SIZE,
-            **more,
-        )
+    for label, who, what, how in recipes:
+        spoken = what.first(length).clip
+        out = bench.pipe(content=spoken, identity_from=who.clip, seed=bench.seed, size=SIZE, **how)
         video = bench.film(label, out)
         swaps.append(Swap(label, video, embeddings(bench.judges, video), moods_seen(bench, video)))
     if bench.sheets:

@@ -14,16 +14,18 @@ from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.networks import Networks
-from imagineid_sdk.imagining.pixels import to_pixels
+from imagineid_sdk.imagining.pixels import to_pixels, without_specks
 from imagineid_sdk.seeds import DETAIL, torch_generator
 
 STEPS = 12
 MARGIN = 2
 """Latents around a portrait's that are decoded with it."""
+ABOVE = 0.5
+"""Factor of the latents in the margin above: where tall hair is cut off, repeated ones make the decoder draw a neck."""
 GUIDANCE = 2.0
 """Classifier-free guidance away from nobody in particular."""
 
-USUAL_GUIDANCE, USUAL_AGE, USUAL_HAIR = 1.5, 62.0, {"female": "long straight", "male": "crew cut"}
+USUAL_GUIDANCE, USUAL_AGE, USUAL_HAIR = 1.5, 45.0, {"female": "long straight", "male": "crew cut"}
 """Guidance away from the same person with the most common hair and no older than so many years, composed with the other
 as in arXiv 2206.01714: the base follows these words and old age too little by itself."""
 
@@ -66,7 +68,8 @@ def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tenso
 
 def _decode(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
     around = F.pad(latents, (MARGIN,) * 4, mode="replicate")
+    around[..., :MARGIN, :] *= ABOVE
     with networks.autocast():
         portrait = networks.portrait_decoder(around, torch_generator(identity.seed, DETAIL)).float()
     border = MARGIN * portrait.shape[-1] // around.shape[-1]
-    return to_pixels(portrait[..., border:-border, border:-border])[0]
+    return without_specks(to_pixels(portrait[..., border:-border, border:-border])[0])

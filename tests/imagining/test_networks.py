@@ -10,6 +10,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.imagining.adapters.blending import warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.pixels import without_specks
 from imagineid_sdk.imagining.portrait_decoder import remove_grid
 from imagineid_sdk.video.backdrop import Backdrop
 
@@ -31,6 +32,16 @@ def test_a_portrait_keeps_its_lines_and_loses_the_grid_of_pixel_shuffling():
     assert (cleared - drawn)[within].abs().max() < 0.3 and remove_grid(slope[None, None])[within].allclose(
         slope[8:56, 8:56], atol=1e-4
     )
+
+
+def test_specks_beside_the_head_go_and_stray_hairs_stay():
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[40:128, 40:90] = 200  # the head
+    picture[37, 60] = 40  # a hair that stands off
+    picture[60:64, 8:12] = 150  # a speck
+    cleared = without_specks(picture)
+    assert not cleared[60:64, 8:12].any() and (cleared[37, 60] == 40).all()
+    assert (cleared[40:128, 40:90] == 200).all()
 
 
 def test_adapters_begin_as_if_they_were_not_there(small):
