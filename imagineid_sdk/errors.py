@@ -7,6 +7,7 @@ one of those too, so code that knows nothing of this package still handles it.
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 
 __all__ = [
@@ -90,6 +91,12 @@ class MissingExtraError(ImagineIDError, ImportError):
 
 class GenerationCancelled(ImagineIDError):
     """The caller stopped a run before its end; nothing of it was kept."""
+
+
+def check_path(path: object, name: str = "path") -> None:
+    """Raises OptionError unless `path` can name a file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise OptionError(f"{name}={path!r} is no path. Give a str or a pathlib.Path.")
 
 
 def check_number(name: str, value: object, low: float, high: float, unit: str = "") -> None:

@@ -15,7 +15,7 @@ from imagineid_sdk.dialogue import check_separate, make_dialogue
 from imagineid_sdk.errors import AudioError, OptionError
 from imagineid_sdk.listening.listener import joined_profile
 from imagineid_sdk.listening.stream import FILE
-from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.options import GenerateOptions, check_callable
 from imagineid_sdk.output import ImagineIDOutput, collect
 from imagineid_sdk.resolver import Factors
 from imagineid_sdk.streaming import Callback, TalkingFace, follow
@@ -36,12 +36,12 @@ def naming(clip: AudioSource, at: int, count: int | None) -> Iterator[None]:
         raise type(error)(f"Clip {at + 1}{f' of {count}' if count else ''}{name}: {error}") from error
 
 
-def load_clips(clips: Sequence[AudioSource], sampling_rate: int | None) -> list[AudioClip]:
+def load_clips(clips: Sequence[AudioSource], factors: Factors, settings: GenerateOptions) -> list[AudioClip]:
     """All clips, before any work is spent on the first; an error names the one that failed."""
     loaded = []
     for at, clip in enumerate(clips):
         with naming(clip, at, len(clips)):
-            loaded.append(load_audio(clip, sampling_rate))
+            loaded.append(load_audio(clip, factors.rate_of(clip, settings.sampling_rate)))
     return loaded
 
 
@@ -71,6 +71,7 @@ def talk_of_each(
         AudioError: names the clip.
         OptionError: no clips, or one clip instead of several.
     """
+    check_callable("callback", callback)
     make: Callable[..., Any] = talk
     if settings.speakers == "separate":
         check_separate(factors)
@@ -88,13 +89,13 @@ def talk_of_each(
                     checked_path(clip)
     if count is None and not (factors.generator is None or hasattr(factors.generator, "device")):
         raise OptionError("generator= is a list, and nobody knows how many clips there are. Give one torch.Generator.")
-    seeds = None if count is None else factors.seeds(count, settings.seed)
+    seeds = factors.seeds(count or 0, settings.seed)
 
     def outputs() -> Iterator[ImagineIDOutput]:
         for at, clip in enumerate(clips):
             with naming(clip, at, count):
-                loaded = load_audio(clip, settings.sampling_rate)
-            seed = factors.seeds(1, settings.seed)[0] if seeds is None else seeds[at]
+                loaded = load_audio(clip, factors.rate_of(clip, settings.sampling_rate))
+            seed = factors.seeds(1, settings.seed)[0] if count is None else seeds[at]
             yield make(pipe, loaded, settings.with_seed(seed), factors, callback)
 
     return outputs()

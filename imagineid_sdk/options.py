@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -18,6 +19,8 @@ from imagineid_sdk.video.formats import MP4, format_of
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
 OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
+SEEDS = 2**63
+"""How many seeds there are."""
 
 
 class PortraitKwargs(TypedDict, total=False):
@@ -63,6 +66,13 @@ class GenerateKwargs(VideoKwargs, total=False):
     speakers: Literal["together", "separate"]
 
 
+class RendererKwargs(PortraitKwargs, total=False):
+    """Keywords of `GenerateOptions` that a renderer takes: its motion is given frame by frame."""
+
+    num_inference_steps: int | None
+    output_type: Literal["uint8", "latent"]
+
+
 class PortraitOptions(BaseModel):
     """How a person is imagined.
 
@@ -82,9 +92,8 @@ class PortraitOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, frozen=True)
-    caller: ClassVar[str] = "imagine()"
-    beside: ClassVar[tuple[str, ...]] = ("num_faces", "seed", "generator", "sampling_rate", "callback_on_step_end")
-    """Keywords of the caller that are no fields."""
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Keywords of every call that are no fields."""
 
     reference_steps: int | None = Field(None, ge=1, le=200)
     gender: str | float | None = None
@@ -111,10 +120,6 @@ class PortraitOptions(BaseModel):
             raise OptionError(_explain(error, type(self))) from None
         self.overrides  # noqa: B018 (both are checked when they are first made)
         self.backdrop  # noqa: B018
-
-    def given(self) -> dict[str, Any]:
-        """Those that were set."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
     @cached_property
     def overrides(self) -> Overrides:
@@ -145,13 +150,11 @@ class GenerateOptions(PortraitOptions):
             with a person for each speaker.
     """
 
-    caller: ClassVar[str] = "This call"
     beside: ClassVar[tuple[str, ...]] = (
-        "content", "identity", "identity_from", "emotion_from", "motion", "generator", "callback",
-        "callback_on_step_end",
+        "identity", "identity_from", "emotion_from", "motion", "generator", "callback_on_step_end",
     )  # fmt: skip
 
-    seed: int | None = Field(None, ge=0, lt=2**63)
+    seed: int | None = Field(None, ge=0, lt=SEEDS)
     fps: float = Field(25.0, ge=1, le=120)
     num_inference_steps: int | None = Field(None, ge=1, le=100)
     emotion: str | None = None
@@ -174,7 +177,9 @@ class GenerateOptions(PortraitOptions):
         return {name: getattr(self, name) for name in names}
 
     def with_seed(self, seed: int | None) -> GenerateOptions:
-        """The same with another seed."""
+        """With another seed. Raises OptionError where counting on has left the range."""
+        if seed is not None and seed >= SEEDS:
+            raise OptionError(f"seed={seed} can't be used: several people count on from the seed. Give a smaller one.")
         return self if seed == self.seed else self.model_copy(update={"seed": seed})
 
     def for_stream(self) -> GenerateOptions:
@@ -196,14 +201,43 @@ class GenerateOptions(PortraitOptions):
         return self
 
 
+def check_names(options: Iterable[str], known: Iterable[str], caller: str, beside: Sequence[str] = ()) -> None:
+    """Raises OptionError for an option that nothing would take; ``beside``: keywords of the caller's own."""
+    known = list(known)
+    if unknown := [name for name in options if name not in known]:
+        raise OptionError(unknown_option(caller, unknown[0], [*beside, *known]))
+
+
+def check_imagine(options: Iterable[str]) -> None:
+    """Raises OptionError for an option that ``imagine`` does not have."""
+    own = "num_faces", "seed", "generator", "sampling_rate", "callback_on_step_end"
+    check_names(options, PortraitKwargs.__annotations__, "imagine()", own)
+
+
+def check_renderer(options: Mapping[str, Any]) -> None:
+    """Raises OptionError for an option that ``renderer`` does not have."""
+    check_names(options, RendererKwargs.__annotations__, "renderer()", ["identity"])
+    if (kind := options.get("output_type", "uint8")) not in ("uint8", "latent"):
+        raise OptionError(f"output_type={kind!r} can't be used. A renderer gives 'uint8' or 'latent'.")
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raises OptionError for a callback that can't be called."""
+    if value is not None and not callable(value):
+        raise OptionError(f"{name}={value!r} can't be called. Give a function, or leave it out.")
+
+
+def unknown_option(caller: str, name: str, known: Sequence[str]) -> str:
+    return f"{caller} has no option {name!r}. The options are: {', '.join(known)}."
+
+
 def _explain(error: ValidationError, options: type[PortraitOptions]) -> str:
     """One line for each wrong option."""
     lines = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join((*options.beside, *options.model_fields))
-            lines.append(f"{options.caller} has no option {name!r}. The options are: {known}.")
+            lines.append(unknown_option("This call", name, (*options.beside, *options.model_fields)))
         else:
             lines.append(f"{name}={problem['input']!r} can't be used: {problem['msg']}.")
     return " ".join(lines)

@@ -19,7 +19,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import VoiceProfile
-from imagineid_sdk.video.formats import FORMATS, format_of
+from imagineid_sdk.video.formats import format_named, format_of
 from imagineid_sdk.video.pictures import names_folder, write_pictures
 from imagineid_sdk.video.provenance import Signing, file_tags
 from imagineid_sdk.video.recorder import write_mp4
@@ -99,9 +99,7 @@ class ImagineIDOutput(BaseOutput):
         Raises:
             OptionError, VideoError, MissingExtraError: as for ``save``.
         """
-        suffix = f".{kind.lower().removeprefix('.')}"
-        if suffix not in FORMATS:
-            raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
+        suffix = format_named(kind).suffix
         with tempfile.TemporaryDirectory(prefix="imagineid-") as folder:
             return self.save(Path(folder) / f"talk{suffix}", sign=sign).read_bytes()
 

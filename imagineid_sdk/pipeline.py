@@ -8,7 +8,6 @@ from typing import Any, Literal, overload
 
 import diffusers
 import torch
-from diffusers import DiffusionPipeline
 from typing_extensions import Self, Unpack
 
 from imagineid_sdk import models, resolver
@@ -24,7 +23,7 @@ from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
 from imagineid_sdk.many import load_clips, talk_of_each
-from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions
+from imagineid_sdk.options import GenerateOptions, PortraitKwargs, RendererKwargs, check_imagine, check_renderer
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
@@ -33,7 +32,7 @@ from imagineid_sdk.video.provenance import Signing, file_tags, read_signer
 from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
-class ImagineIDPipeline(DiffusionPipeline):
+class ImagineIDPipeline(diffusers.DiffusionPipeline):
     """From one audio clip, and no photo of anyone, a talking face.
 
     A `diffusers.DiffusionPipeline`: ``from_pretrained``, ``save_pretrained``, ``push_to_hub``, ``from_pipe``, ``to``
@@ -85,7 +84,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             return super().from_pretrained(str(components), **chosen.for_diffusers(options))
 
     @classmethod
-    def from_pipe(cls, pipeline: DiffusionPipeline, **components: Any) -> Self:
+    def from_pipe(cls, pipeline: diffusers.DiffusionPipeline, **components: Any) -> Self:
         """A pipeline of the same networks, some exchanged; nothing is loaded or copied. ``dtype`` is as for `to`."""
         dtype = LoadOptions.take(components).dtype
         return cls(**(pipeline.components | components)).to(dtype)
@@ -127,10 +126,10 @@ class ImagineIDPipeline(DiffusionPipeline):
             **options: the fields of `PortraitOptions`.
 
         Raises:
-            AudioError: the sound can't be used.
-            OptionError: an option is unknown or out of range.
+            AudioError, OptionError: as for a call.
         """
-        _, settings = self._read(PortraitOptions(**options).given())
+        check_imagine(options)
+        _, settings = self._read({"callback_on_step_end": callback_on_step_end, **options})
         seeds = resolver.seeds_of_faces(num_faces, seed, generator)
         voice, faces = self.listen(audio, sampling_rate=sampling_rate), []
         for one in self.progress_bar(seeds):
@@ -171,7 +170,7 @@ class ImagineIDPipeline(DiffusionPipeline):
             GenerationCancelled: the callback returned False.
         """
         factors, settings = self._read(options)
-        clips = load_clips(resolver.spoken(audio, content), settings.sampling_rate)
+        clips = load_clips(resolver.spoken(audio, content), factors, settings)
         talks = talk_of_each(self, clips, factors, settings, callback)
         outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
         return outputs if isinstance(audio, list) and content is None else outputs[0]
@@ -221,19 +220,20 @@ class ImagineIDPipeline(DiffusionPipeline):
         factors, settings = self._read({**options}, streamed=True)
         settings.for_file(target)
         signer = read_signer(sign, target)
-        with open_audio(audio, settings.sampling_rate) as sound, self.progress_bar(total=float("inf")) as bar:
+        rate = factors.rate_of(audio, settings.sampling_rate)
+        with open_audio(audio, rate) as sound, self.progress_bar(total=float("inf")) as bar:
             settings = settings.model_copy(update={"sampling_rate": sound.rate})
             listening = self._listener().open(LIVE if sound.live else FILE)
             stream = FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle=3.0)
             return record(stream, sound, target, file_tags, bar, callback, signer)
 
-    def renderer(self, identity: Person, **options: Unpack[GenerateKwargs]) -> Renderer:
+    def renderer(self, identity: Person, **options: Unpack[RendererKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
-        The face is imagined first if ``identity`` has none; ``renderer.identity`` has it."""
+        The face is imagined first if ``identity`` has none; ``renderer.identity`` has it. ``options`` are the keywords
+        of `RendererKwargs`, and errors those of a call."""
+        check_renderer(options)
         _, settings = self._read({"identity": identity, **options})
         return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
-
-    performance = renderer  # its name in 0.1.0
 
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
@@ -241,8 +241,8 @@ class ImagineIDPipeline(DiffusionPipeline):
     def _read(self, options: dict[str, Any], streamed: bool = False) -> tuple[Factors, GenerateOptions]:
         """The options of a call, told apart and checked."""
         self.workers = self.workers.in_this_process()
-        factors = Factors.take(options)
-        factors, settings = resolver.with_motion(factors, resolver.checked(GenerateOptions(**options), self, factors))
+        factors, settings = resolver.checked_together(Factors.take(options), GenerateOptions(**options))
+        resolver.make_backend(self, settings)
         return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
 

@@ -84,7 +84,9 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         return save_glb(path, self.mesh(), motion.checked(), about)
 
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
-        """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, 16, 16, 16)``."""
+        """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, *latent_shape)``. Raises OptionError
+        for a motion that can't be shown."""
+        motion = FaceMotion.taken(motion)
         if self._workers.count == 1:
             yield from self._in_order(motion)
             return

@@ -22,7 +22,7 @@ from imagineid_sdk.face.persona.resolve import known_person, voice_attributes
 from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.choose import backend_of
 from imagineid_sdk.listening.profile import EmotionTrack, Segment, SpeakerIdentity, VoiceProfile
-from imagineid_sdk.options import GenerateKwargs, GenerateOptions, VideoKwargs
+from imagineid_sdk.options import GenerateKwargs, GenerateOptions, VideoKwargs, check_callable
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.renderer import FrameRenderer
 from imagineid_sdk.video.backdrop import Backdrop
@@ -85,8 +85,19 @@ class Factors:
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> Factors:
-        """Take the fields out of a call's options."""
-        return cls(**{one.name: options.pop(one.name) for one in fields(cls) if one.name in options})
+        """Take the fields out of a call's options.
+
+        Raises:
+            OptionError: a callback can't be called.
+        """
+        factors = cls(**{one.name: options.pop(one.name) for one in fields(cls) if one.name in options})
+        check_callable("callback_on_step_end", factors.callback_on_step_end)
+        return factors
+
+    def rate_of(self, audio: Any, sampling_rate: int | None) -> int | None:
+        """The sampling rate that was given, if it is that of this sound: arrays need one, files know theirs."""
+        others = self.identity_from, self.emotion_from
+        return sampling_rate if is_array(audio) or not any(is_array(other) for other in others) else None
 
     def seeds(self, count: int, seed: int | None) -> list[int | None]:
         """Seeds of so many people: drawn with the generator, or all the one that was given.
@@ -133,13 +144,19 @@ class PersonResolver:
         return replace(segment, emotion=replace(self.mood, track=course.astype(np.float32)))
 
 
-def with_motion(factors: Factors, settings: GenerateOptions) -> tuple[Factors, GenerateOptions]:
-    """Both with the motion that was given, read and at the rate of the video, which is its own if no other was asked
-    for.
+def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Factors, GenerateOptions]:
+    """Both, with the motion that was given read and at the rate of the video. If no rate was asked for, the video takes
+    that of the motion.
 
     Raises:
-        OptionError: it can't be shown, or other options would have to move the face.
+        OptionError: options contradict each other, or the motion can't be shown.
     """
+    if factors.identity is not None and factors.identity_from is not None:
+        raise OptionError("identity= and identity_from= both say who is shown. Give one of them.")
+    if factors.emotion_from is not None and settings.emotion is not None:
+        raise OptionError("emotion= and emotion_from= both say which mood is shown. Give one of them.")
+    if factors.identity is not None and settings.attributes == "neutral":
+        raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
     if (motion := factors.motion) is None:
         return factors, settings
     usual = GenerateOptions.model_fields
@@ -149,34 +166,16 @@ def with_motion(factors: Factors, settings: GenerateOptions) -> tuple[Factors, G
         raise OptionError(f"motion= says all that moves, so {idle[0]}= would do nothing. Give one of them.")
     if isinstance(motion, (str, os.PathLike)):
         motion = load_motion(motion, fallback=settings.fps if "fps" in settings.model_fields_set else None)
-    if not isinstance(motion, FaceMotion):
-        raise OptionError(
-            f"motion={type(motion).__name__} is no motion. Give out.motion, FaceMotion.load(path), or the path of a "
-            "file that motion.save() wrote."
-        )
-    motion = motion.checked()
+    motion = FaceMotion.taken(motion)
     if "fps" not in settings.model_fields_set:
         settings = settings.model_copy(update={"fps": motion.fps})
     return replace(factors, motion=motion.at_rate(settings.fps)), settings
-
-
-def checked(settings: GenerateOptions, pipe: ImagineIDPipeline, factors: Factors) -> GenerateOptions:
-    """The options; raises OptionError if this model or this person can't have them."""
-    make_backend(pipe, settings)
-    if factors.identity is not None and factors.identity_from is not None:
-        raise OptionError("identity= and identity_from= both say who is shown. Give one of them.")
-    if factors.emotion_from is not None and settings.emotion is not None:
-        raise OptionError("emotion= and emotion_from= both say which mood is shown. Give one of them.")
-    if factors.identity is not None and settings.attributes == "neutral":
-        raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
-    return settings
 
 
 def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: Factors) -> PersonResolver:
     """Makes the resolver of a call; listens to the other clips and renders a known person."""
 
     def listen(audio: AudioSource) -> VoiceProfile:
-        # The sampling rate that was given is that of arrays.
         return pipe.listen(audio, sampling_rate=settings.sampling_rate if is_array(audio) else None)
 
     def imagine(voice: SpeakerIdentity) -> Renderer:
@@ -224,8 +223,13 @@ def make_renderer(
 
     def on_step(step: int, time: float, latents: torch.Tensor) -> torch.Tensor:
         assert on_step_end is not None
-        returned: dict[str, Any] = on_step_end(pipe, step, time, {"latents": latents}) or {}
-        changed: torch.Tensor = returned.get("latents", latents)
+        returned: Any = on_step_end(pipe, step, time, {"latents": latents}) or {}
+        changed = returned.get("latents", latents) if isinstance(returned, dict) else None
+        if not isinstance(changed, torch.Tensor) or changed.shape != latents.shape:
+            raise OptionError(
+                f"callback_on_step_end can't be used: it returned {type(returned).__name__}. Return None, or a dict "
+                f"whose 'latents' are a tensor of shape {tuple(latents.shape)}."
+            )
         return changed
 
     return FrameRenderer(

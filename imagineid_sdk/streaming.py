@@ -26,7 +26,7 @@ from imagineid_sdk.face.animation.motion import Animator, FaceMotion, Playback
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import TRACK_RATE, Segment
 from imagineid_sdk.listening.stream import ListeningStream
-from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.options import GenerateOptions, check_callable
 from imagineid_sdk.resolver import PersonResolver, Renderer
 from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import PathOrFile, Recorder
@@ -260,6 +260,7 @@ def record(
 
     `callback` is told frames written and frames that are known to come, as `bar` is.
     """
+    check_callable("callback", callback)
     with Recorder(
         target, fps=stream.fps, rate=sound.rate, channels=sound.channels, source=sound.source,
         metadata=lambda: tags(settled_person(stream)), sign=sign,

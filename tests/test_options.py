@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from imagineid_sdk import Identity
+from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import AudioError, OptionError, VideoError
-from imagineid_sdk.options import GenerateKwargs, GenerateOptions, PortraitKwargs, PortraitOptions, VideoKwargs
+from imagineid_sdk.options import (
+    SEEDS,
+    GenerateKwargs,
+    GenerateOptions,
+    PortraitKwargs,
+    PortraitOptions,
+    RendererKwargs,
+    VideoKwargs,
+)
 from imagineid_sdk.resolver import CallKwargs, FactorKwargs, Factors, StreamKwargs
 from imagineid_sdk.video.backdrop import Backdrop
+from imagineid_sdk.video.verification import verify
+from tests.conftest import voice_like
+
+
+@pytest.fixture(scope="module")
+def talk(pipeline):
+    return pipeline(voice_like(0.5), seed=7, fps=10, reference_steps=2)
+
+
+@pytest.fixture(scope="module")
+def person(talk):
+    return talk.identity
 
 
 def test_typed_keywords_are_the_options():
     assert set(PortraitKwargs.__annotations__) == set(PortraitOptions.model_fields)
     assert set(GenerateKwargs.__annotations__) == set(GenerateOptions.model_fields)
     assert set(VideoKwargs.__annotations__) == set(GenerateOptions.model_fields) - {"output_type", "speakers"}
+    assert set(RendererKwargs.__annotations__) < set(GenerateOptions.model_fields)
     assert set(FactorKwargs.__annotations__) == set(Factors.__dataclass_fields__)
     assert set(CallKwargs.__annotations__) == {*GenerateKwargs.__annotations__, *FactorKwargs.__annotations__}
     assert set(StreamKwargs.__annotations__) == {*VideoKwargs.__annotations__, *FactorKwargs.__annotations__}
@@ -31,6 +57,9 @@ def test_typed_keywords_are_the_options():
         ({"background": np.zeros((0, 4, 3), np.uint8)}, r"shape \(0, 4, 3\)"),
         ({"generator": 3}, "generator="),
         ({"head_motion": float("nan")}, "head_motion=nan"),
+        ({"background": [[1], [2, 3]]}, "background=list"),
+        ({"callback": 5}, "callback=5 can't be called"),
+        ({"callback_on_step_end": 5}, "callback_on_step_end=5 can't be called"),
     ],
 )
 def test_what_can_not_be_used_is_named(pipeline, make_voice, options, words):
@@ -46,6 +75,67 @@ def test_imagine_takes_no_options_that_it_would_drop(pipeline, make_voice):
     for number in (1.5, 0, True, "2"):
         with pytest.raises(OptionError, match="num_faces="):
             pipeline.imagine(make_voice(0.2), num_faces=number)
+
+
+def test_a_renderer_takes_no_options_that_it_would_drop(pipeline, person, talk):
+    for dropped in ({"emotion": "happy"}, {"fps": 60}, {"motion": talk.motion}, {"speakers": "separate"}):
+        with pytest.raises(OptionError, match=r"renderer\(\) has no option"):
+            pipeline.renderer(person, **dropped)
+    with pytest.raises(OptionError, match="output_type='pil'"):
+        pipeline.renderer(person, output_type="pil")
+
+
+def test_a_renderer_shows_no_motion_that_a_call_would_refuse(pipeline, person, talk):
+    renderer, moved = pipeline.renderer(person), replace(talk.motion, blendshapes=talk.motion.blendshapes.copy())
+    moved.blendshapes[3, 0] = np.nan
+    for motion, words in ((moved, "nan in frame 3"), ("talk.csv", "motion=str"), (None, "motion=NoneType")):
+        with pytest.raises(OptionError, match=words):
+            next(renderer.frames(motion))
+
+
+def test_a_step_callback_that_returns_something_else_is_told_what_to_return(pipeline, make_voice):
+    for returned in ("x", {"latents": None}, {"latents": torch.zeros(2)}):
+        with pytest.raises(OptionError, match="callback_on_step_end can't be used"):
+            pipeline.imagine(make_voice(0.5), num_faces=1, callback_on_step_end=lambda *_, made=returned: made)
+
+
+def test_a_call_does_not_advise_the_option_that_it_refuses(pipeline, make_voice):
+    for refused in (
+        lambda: pipeline.map([make_voice(0.2)], content="b.wav"), lambda: pipeline.stream(callback=print),
+    ):  # fmt: skip
+        with pytest.raises(OptionError, match="has no option '(?P<name>[a-z]+)'") as told:
+            refused()
+        name = re.search("has no option '([a-z]+)'", str(told.value)).group(1)
+        assert name not in str(told.value).split("The options are:")[1].replace(",", "").split()
+
+
+def test_counting_on_from_the_last_seed_is_refused(pipeline, make_voice):
+    with pytest.raises(OptionError, match="Give a smaller one"):
+        pipeline.imagine(make_voice(0.5), num_faces=2, seed=SEEDS - 1)
+
+
+def test_two_ways_to_choose_a_person_are_refused_before_the_first_clip_is_read(pipeline):
+    clips = (clip for clip in ["no such file.wav"])
+    with pytest.raises(OptionError, match="seed= and generator= both"):
+        pipeline.map(clips, seed=1, generator=torch.Generator())
+
+
+def test_the_rate_of_an_array_is_not_asked_of_a_file(pipeline, example_audio):
+    voice = np.repeat(load_audio(example_audio / "reading.flac").samples, 3)
+    options = {"identity_from": voice, "sampling_rate": 48_000, "seed": 3, "fps": 2, "output_type": "none"}
+    heard = pipeline(example_audio / "hello.wav", **options).identity
+    assert heard.gender == pipeline.imagine(voice, sampling_rate=48_000, seed=3, num_faces=1)[0].identity.gender
+
+
+@pytest.mark.parametrize("save", ["save", "to_bytes", "load", "verify", "save_pretrained", "motion"])
+def test_what_is_no_path_is_named(pipeline, talk, save):
+    calls = {
+        "save": lambda: talk.save(None), "to_bytes": lambda: talk.to_bytes(5), "load": lambda: Identity.load(5),
+        "verify": lambda: verify(5), "save_pretrained": lambda: pipeline.save_pretrained(5),
+        "motion": lambda: talk.motion.save(5),
+    }  # fmt: skip
+    with pytest.raises(OptionError, match="is no path|can't be used"):
+        calls[save]()
 
 
 def test_two_options_that_say_the_same_are_refused(pipeline, make_voice):

@@ -12,7 +12,7 @@ from imagineid_sdk.audio.decoding import check_stated_rate
 from imagineid_sdk.audio.mixing import Levels
 from imagineid_sdk.audio.resampling import Resampler
 from imagineid_sdk.audio.sources import AudioSource, encoded
-from imagineid_sdk.errors import AudioError
+from imagineid_sdk.errors import AudioError, check_number
 
 MINIMUM_DURATION = 0.04
 """Seconds. Shorter than one frame of a 25 fps video there is nothing to show."""
@@ -67,6 +67,8 @@ def load_audio(
     """
     if isinstance(source, AudioClip):
         return source
+    if longest is not None:
+        check_number("longest", longest, MINIMUM_DURATION, 1e9, " seconds")
     sound = encoded(source, sampling_rate)
     _, (rate, stored, levels) = read_through(sound, lambda decoded: collect(decoded, sound.label, longest))
     levels.check(sound.label)
@@ -89,8 +91,9 @@ def collect(decoded: Decoded, label: str, longest: float | None) -> tuple[int, n
     most = MOST_HELD / (4 * decoded.channels * decoded.rate)
     for block in decoded.blocks:
         levels.add(block)
-        if levels.samples > decoded.rate * min(most, longest or most):
-            limit = f"{longest:g} s are allowed here" if longest and longest < most else f"{most:.0f} s fit in memory"
+        if levels.samples > decoded.rate * min(most, most if longest is None else longest):
+            allowed = longest is not None and longest < most
+            limit = f"{longest:g} s are allowed here" if allowed else f"{most:.0f} s fit in memory"
             raise AudioError(
                 f"{label} is too long: {limit}. Give a part of it; pipe.write_mp4 makes videos of sounds of any length."
             )

@@ -61,7 +61,7 @@ def run_batch(
             many clips at a time, None as many as the cluster has cores.
         ray: address of a Ray cluster, such as "auto" (extra ``batch``). Its machines need this package, no common disk.
         model: as for ``from_pretrained``.
-        options: of ``write_mp4``.
+        options: of ``write_mp4``, but for the seed.
         on_done: is told of every clip.
 
     Raises:
@@ -69,24 +69,22 @@ def run_batch(
         MissingExtraError: ``ray`` without the extra.
     """
     from imagineid_sdk.batch.making import Recipe
-    from imagineid_sdk.video.formats import FORMATS
+    from imagineid_sdk.video.formats import format_named
 
-    kind = kind.lower().removeprefix(".")
-    if f".{kind}" not in FORMATS:
-        raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
-    check_options(dict(options or {}), kind)
+    suffix = format_named(kind).suffix
+    fps = check_options(dict(options or {}), suffix)
     if workers is not None and workers < 1:
         raise OptionError(f"workers={workers} can't be used. Give 1 or more.")
     source, target = Path(folder), Path(output)
     manifest = Manifest(target / MANIFEST)
-    jobs = find_jobs(source, target, kind, seed)
+    jobs = find_jobs(source, target, suffix.removeprefix("."), seed)
     skipped = manifest.keep_done(target, jobs)
     known = {entry.clip for entry in skipped}
     waiting = [job for job in jobs if job.clip not in known]
     made: list[Entry] = []
     failed: list[Entry] = []
     if waiting:
-        recipe = Recipe(str(source.resolve()), str(target.resolve()), model, dict(options or {}))
+        recipe = Recipe(str(source.resolve()), str(target.resolve()), fps, model, dict(options or {}))
         with open_crew(recipe, workers, ray, len(waiting)) as crew, manifest:
             for entry in crew.work(waiting):
                 manifest.add(entry)
@@ -107,11 +105,13 @@ def open_crew(recipe: Any, workers: int | None, ray: str | None, jobs: int) -> A
     return Cluster(recipe, workers, ray)
 
 
-def check_options(options: dict[str, Any], kind: str) -> None:
-    """Raises OptionError now for what every clip would fail with."""
+def check_options(options: dict[str, Any], suffix: str) -> float:
+    """Frames per second of the videos. Raises OptionError now for what every clip would fail with."""
     from imagineid_sdk.options import GenerateOptions
-    from imagineid_sdk.resolver import Factors
+    from imagineid_sdk.resolver import Factors, checked_together
 
-    Factors.take(options)
+    if "seed" in options:
+        raise OptionError("options={'seed': ...} can't be used. Give seed= to the batch itself.")
     options.pop("sign", None)
-    GenerateOptions(**options).for_file(f"video.{kind}")
+    factors, settings = Factors.take(options), GenerateOptions(**options)
+    return checked_together(factors, settings.for_stream().for_file(f"video{suffix}"))[1].fps

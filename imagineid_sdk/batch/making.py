@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all clips of a batch have in common: folders, model, options of ``write_mp4``."""
+    """What all clips of a batch have in common: folders, frames per second, model, options of ``write_mp4``."""
 
     folder: str
     output: str
+    fps: float = 25.0
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,7 +68,7 @@ def attempt(recipe: Recipe, job: Job, sound: Any, output: Path, threads: int) ->
         since = time.perf_counter()
         person = pipe.write_mp4(sound, output / job.video, callback=count, seed=job.seed, **recipe.options)
         person.save(output / job.person)
-        return Entry.of(job, frames / recipe.options.get("fps", 25.0), time.perf_counter() - since)
+        return Entry.of(job, frames / recipe.fps, time.perf_counter() - since)
     except ImagineIDError as error:
         return Entry.failure(job, str(error))
     except Exception as error:  # noqa: BLE001 (a fault of this package or of the machine: reported with its kind)

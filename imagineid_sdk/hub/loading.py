@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from imagineid_sdk.hub.plausible import check_networks
 from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
 from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE
+from imagineid_sdk.options import check_names
 from imagineid_sdk.precision import pinned, read_dtype
 from imagineid_sdk.quantization import WEIGHTS_FILE, unpack
 from imagineid_sdk.video import watermark
@@ -80,12 +81,15 @@ class LoadOptions(HubOptions):
             OptionError: an option is unknown.
             HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
         """
-        check_names(options, (*COMPONENTS, *SD15_COMPONENTS, *DIFFUSERS_OPTIONS))
+        known = *COMPONENTS, *SD15_COMPONENTS, *DIFFUSERS_OPTIONS
+        check_names(options, known, "from_pretrained", [*LoadOptions.model_fields])
         needs_accelerate = options.get("device_map") is not None or options.get("low_cpu_mem_usage")
         if needs_accelerate and find_spec("accelerate") is None:
             raise MissingExtraError("device_map= or low_cpu_mem_usage=True", "sd15")
         folder = resolve(model)
         if folder == embedded_model():
+            if given := [name for name in ("revision", "variant") if getattr(self, name) is not None]:
+                raise OptionError(f"{given[0]}= is about a repository; the embedded model has none. Leave it out.")
             return folder
         if folder is None:
             folder = fetch_model(str(model), self)
@@ -120,14 +124,6 @@ def load_components(
         return embedded_components(LISTENING_AND_FACE) | load_recipe(str(model), chosen, options)
     folder = chosen.folder(model, options)
     return embedded_components(COMPONENTS) if folder == embedded_model() and not options else folder
-
-
-def check_names(options: Iterable[str], known: Iterable[str]) -> None:
-    """Raises OptionError for an option that nothing would take."""
-    known = list(known)
-    if unknown := [name for name in options if name not in known]:
-        fields = [*LoadOptions.model_fields, *known]
-        raise OptionError(f"from_pretrained has no option {unknown[0]!r} here. The options are: {', '.join(fields)}.")
 
 
 def embedded_components(components: Mapping[str, type[Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from imagineid_sdk.errors import ModelError, OptionError
+from imagineid_sdk.errors import ModelError, OptionError, check_path
 from imagineid_sdk.files import folder_placed_when_complete
 
 
@@ -23,10 +23,11 @@ def saved_as_a_whole(directory: str | os.PathLike[str], options: dict[str, Any])
 
     Raises:
         ModelError: it can't be written.
-        OptionError: pickles were asked for.
+        OptionError: pickles were asked for, or it is no path.
     """
     if not options.get("safe_serialization", True):
         raise OptionError("safe_serialization=False would write pickles, which nothing here opens. Leave it out.")
+    check_path(directory, "save_directory")
     target = Path(os.path.realpath(directory))
     if options.get("push_to_hub"):
         options.setdefault("repo_id", target.name)

@@ -26,12 +26,12 @@ PICTURES = Path(__file__).parent / "backdrops"
 MOST_PIXELS = 50_000_000
 """Of a picture behind the person: unpacked, a file of a few kilobytes can fill the memory."""
 HAZE = 16
-"""Values of the matte up to which nothing is there, and as far from the top all of it."""
+"""A matte up to 16 counts as 0, and one from 239 on as 255."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
 """Middle and rim of the default backdrop: a soft grey of a photographer's studio."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backdrop:
     """``picture``: uint8 ``(512, 512, 3)``, or None for a transparent background."""
 
@@ -49,7 +49,10 @@ class Backdrop:
             return cls(_pixels(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE)))
         if isinstance(option, (str, os.PathLike)):
             return cls(_pixels(_fill(_read_picture(option))))
-        values = np.asarray(option)
+        try:
+            values = np.asarray(option)
+        except ValueError:  # rows of different lengths
+            values = np.empty(0)
         if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8 and values.size:
             return cls(_pixels(_fill(values[..., :3])))
         raise OptionError(

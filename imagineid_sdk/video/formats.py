@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagineid_sdk.errors import VideoError
+from imagineid_sdk.errors import OptionError, VideoError, check_path
 
 AUDIO_BITS_PER_SAMPLE = 4
 """AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""
@@ -95,12 +95,26 @@ GIF = VideoFormat(".gif", "gif", "gif", "GIF", ["-c:v", "gif", *_PALETTE], ["-c:
 FORMATS = {one.suffix: one for one in (MP4, MOV, WEBM, GIF)}
 
 
+def format_named(kind: str) -> VideoFormat:
+    """The format of an ending, with its dot or without.
+
+    Raises:
+        OptionError: there is no such.
+    """
+    suffix = f".{kind.lower().removeprefix('.')}" if isinstance(kind, str) else ""
+    if suffix not in FORMATS:
+        raise OptionError(f"kind={kind!r} can't be used. Choose one of: {', '.join(one[1:] for one in FORMATS)}.")
+    return FORMATS[suffix]
+
+
 def format_of(path: str | os.PathLike[str]) -> VideoFormat:
     """The format that the path's ending names.
 
     Raises:
+        OptionError: it is no path.
         VideoError: none does.
     """
+    check_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise VideoError(

@@ -10,14 +10,16 @@ import numpy as np
 import soundfile
 
 from imagineid_sdk.audio import AudioClip
-from imagineid_sdk.errors import VideoError
+from imagineid_sdk.errors import VideoError, check_path
 from imagineid_sdk.files import check_folder, folder_placed_when_complete
 from imagineid_sdk.video.picture import write_png
 from imagineid_sdk.video.provenance import Signing, read_signer
 
 
 def names_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether a path means a folder: it ends in a slash, has no ending, or is one."""
+    """Whether a path means a folder: it ends in a slash, has no ending, or is one. Raises
+    OptionError for what is no path."""
+    check_path(path)
     text = os.fspath(path)
     return text.endswith(("/", os.sep)) or not Path(text).suffix or Path(text).is_dir()
 

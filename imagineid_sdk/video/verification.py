@@ -16,7 +16,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from imagineid_sdk.errors import FFmpegError, MissingExtraError, VideoReadError
+from imagineid_sdk.errors import FFmpegError, MissingExtraError, VideoReadError, check_path
 from imagineid_sdk.files import find_ffmpeg
 from imagineid_sdk.video.detection import ANALYSED_SIDE, NOTHING, Finding, detect
 from imagineid_sdk.video.provenance import Signature, find_source_type, read_signature
@@ -102,9 +102,11 @@ def verify(path: str | os.PathLike[str]) -> Verification:
             the frames of one video in the order of their names. A ``.glb`` has metadata alone.
 
     Raises:
+        OptionError: it is no path.
         VideoReadError: it can't be read.
         FFmpegError: there is no ffmpeg.
     """
+    check_path(path)
     place = Path(path)
     first = pictures_in(place)[0] if place.is_dir() else place
     try:

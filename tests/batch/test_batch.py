@@ -77,6 +77,12 @@ def test_mistakes_are_told_before_any_work(tmp_path, clips, monkeypatch):
         run_batch(clips, tmp_path / "out", options={"background": "transparent"})
     with pytest.raises(OptionError, match="no option 'colour'"):
         run_batch(clips, tmp_path / "out", options={"colour": "red"})
+    with pytest.raises(OptionError, match="seed= to the batch"):
+        run_batch(clips, tmp_path / "out", options={"seed": 3})
+    with pytest.raises(OptionError, match="identity_from= both"):
+        run_batch(clips, tmp_path / "out", options={"identity": "a.safetensors", "identity_from": "a.wav"})
+    with pytest.raises(OptionError, match="output_type='np' can't be streamed"):
+        run_batch(clips, tmp_path / "out", options={"output_type": "np"})
     with pytest.raises(OptionError, match="workers"):
         run_batch(clips, tmp_path / "out", workers=0)
     with pytest.raises(OptionError, match="not a folder"):

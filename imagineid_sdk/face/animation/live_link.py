@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagineid_sdk.errors import OptionError
+from imagineid_sdk.errors import OptionError, check_path
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.files import placed_when_complete, typed_write_errors
 
@@ -57,8 +57,8 @@ def save_motion(motion: FaceMotion, path: str | os.PathLike[str]) -> Path:
     Raises:
         OptionError: another ending, or the file can't be written.
     """
-    target = Path(os.path.realpath(path))
     kind = check_suffix(path)
+    target = Path(os.path.realpath(path))
     if target.is_dir():
         raise OptionError(f"{os.fspath(path)!r} is a folder. Give the name of a file in it, such as motion{kind}.")
     text = _csv_text(motion) if kind == ".csv" else _json_text(motion)
@@ -103,6 +103,7 @@ def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback
 
 def check_suffix(path: str | os.PathLike[str]) -> str:
     """The ending, in small letters; raises OptionError unless motion can be written so."""
+    check_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise OptionError(

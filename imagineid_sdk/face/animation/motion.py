@@ -103,6 +103,20 @@ class FaceMotion:
         check_number(f"{label}: fps", self.fps, 1, 120)
         return FaceMotion(float(self.fps), blendshapes, head_pose)
 
+    @staticmethod
+    def taken(value: object) -> FaceMotion:
+        """A motion that somebody gave, checked.
+
+        Raises:
+            OptionError: it is something else, or can't be shown.
+        """
+        if not isinstance(value, FaceMotion):
+            raise OptionError(
+                f"motion={type(value).__name__} is no motion. Give out.motion, FaceMotion.load(path), or the path of a "
+                "file that motion.save() wrote."
+            )
+        return value.checked()
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a csv or json file, by the ending, with the columns of the app Live Link Face, at the video's rate;
         see `live_link`. It can be edited and shown again: ``pipe(clip, motion=path)``.

@@ -12,13 +12,14 @@ import numpy as np
 
 from imagineid_sdk.listening.profile import TRACK_RATE
 from imagineid_sdk.listening.prosodic_events import SLOT
+from imagineid_sdk.seeds import MOTION, numpy_generator
 
 # Each kind of motion draws from a stream of its own, so that setting one leaves the others as they were.
 BLINK, GAZE, SWAY, POSTURE, NOD, BROW, MOUTH = range(7)
 
 
 def random_stream(seed: int, stream: int, part: int = 0) -> np.random.Generator:
-    return np.random.default_rng([seed % 2**63, stream, part])
+    return numpy_generator(seed, MOTION, stream, part)
 
 
 def schedule(random: np.random.Generator, mean: float, sigma: float, shortest: float) -> Iterator[float]:

@@ -25,7 +25,10 @@ IRIS_REACH, PUPIL_REACH = 0.43, 0.19
 GUMS, TOOTH, FLESH, THROAT = (0.55, 0.27, 0.26), (0.88, 0.85, 0.78), (0.52, 0.25, 0.24), (0.22, 0.07, 0.06)
 CROWN, TEETH_DEPTH = 0.0085, 0.022
 """Metres from the bite to the gums, and from the front teeth to those that lie in the dark."""
-HANGING = ("bob", "braid", "long")
+HANGING = (
+    "bob", "bob with fringe", "wavy lob", "long straight", "long side part", "long wavy", "curtain fringe", "plaits",
+    "side plait", "long curls", "locs",
+)  # fmt: skip
 """Hair that hides the shoulders."""
 EYE_SHRINK = 0.97
 """Morph targets move lids along a straight line, a little closer to the eye than on their way around it."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from imagineid_sdk.errors import IdentityFileError
+from imagineid_sdk.errors import IdentityFileError, check_path
 from imagineid_sdk.face.persona.phenotype import age_parameter
 from imagineid_sdk.face.persona.vocabulary import (
     AGE_CENTRES,
@@ -169,6 +169,7 @@ class Identity:
         not at all. The folder is made."""
         from safetensors.numpy import save
 
+        check_path(path)
         path = Path(path)
         tensors = {"code": self.code.astype(np.float32)}
         if self.traits is not None:
@@ -188,9 +189,11 @@ class Identity:
 
         Raises:
             IdentityFileError: missing, not a safetensors file, or not an identity.
+            OptionError: it is no path.
         """
         from safetensors import SafetensorError, safe_open
 
+        check_path(path)
         if not Path(path).is_file():
             raise IdentityFileError(f"No identity file at {path}. Save one with out.identity.save('{path}').")
         try:

@@ -32,6 +32,7 @@ from imagineid_sdk.face.persona.vocabulary import (
     skin_word,
 )
 from imagineid_sdk.listening.identity import AGE_PRIOR
+from imagineid_sdk.seeds import numpy_generator
 
 SEX_WIDTH = 0.25
 """Width of the kernel that picks people of like sex."""
@@ -159,8 +160,9 @@ class PopulationPrior(ModelMixin, ConfigMixin):
             given = None if overrides.skin in SKINS else read_colour(overrides.skin)
             changes["skin_rgb"] = given or self._typical_skin(str(overrides.skin))
         changes |= self._body(head, identity, overrides)
-        # Who becomes a woman or a child has no beard any more; a beard that was wished for stays.
-        beardless = changes.get("gender", 0.0) > 0.5 or changes.get("age", 99.0) <= GROWN_FROM
+        # Who becomes a woman or a child has no beard any more, unless this edit asks for one.
+        woman, child = changes.get("gender", 0.0) > 0.5, changes.get("age", 99.0) <= GROWN_FROM
+        beardless = (woman and identity.gender <= 0.5) or (child and identity.age > GROWN_FROM)
         if beardless and overrides.beard is None:
             changes["beard"] = "none"
         if changes.get("beard", identity.beard) != identity.beard:
@@ -234,7 +236,7 @@ class _Draws:
 
     @classmethod
     def of(cls, seed: int, people: int, traits: int, figures: int) -> _Draws:
-        random = np.random.default_rng(seed)
+        random = numpy_generator(seed)
         return cls(
             coin=random.uniform(), sex=random.uniform(), age=random.normal(), greying=random.uniform(0.5, 1.8),
             person=random.gumbel(size=people), clothes=random.gumbel(size=people),

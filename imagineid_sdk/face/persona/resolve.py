@@ -15,7 +15,7 @@ from imagineid_sdk.errors import IdentityFileError, OptionError
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.overrides import Overrides
-from imagineid_sdk.face.persona.population import PopulationPrior, VoiceAttributes
+from imagineid_sdk.face.persona.population import LOOK_TRAITS, PopulationPrior, VoiceAttributes
 from imagineid_sdk.listening.identity import AGE_PRIOR, GENDER_PRIOR, IdentityEncoder
 from imagineid_sdk.listening.profile import SpeakerIdentity, VoiceProfile
 
@@ -65,6 +65,12 @@ def known_person(
         raise IdentityFileError(
             f"The identity is of another model: its head has {len(given.code)} numbers, and {codes} are expected. "
             "Imagine the person again with this model."
+        )
+    traits = codes + LOOK_TRAITS
+    if given.traits is not None and len(given.traits) != traits:
+        raise IdentityFileError(
+            f"The identity can't be used: it has {len(given.traits)} traits, and {traits} are expected. Imagine the "
+            "person again with this model."
         )
     if given.model and model and given.model != model and given.reference is not None:
         logger.warning("The identity's face was made by another model and is imagined again.")

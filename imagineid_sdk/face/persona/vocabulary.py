@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -108,7 +109,9 @@ def read_colour(option: object) -> tuple[float, float, float] | None:
         if len(option) != 7 or len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
             return None
         return int(digits[:2], 16) / 255, int(digits[2:4], 16) / 255, int(digits[4:], 16) / 255
-    if isinstance(option, (Sequence, np.ndarray)) and np.shape(option) == (3,):
+    if isinstance(option, np.ndarray) and option.shape == (3,):
+        option = option.tolist()
+    if isinstance(option, Sequence) and len(option) == 3 and all(isinstance(value, Real) for value in option):
         red, green, blue = (float(value) / 255 for value in option)
         return (red, green, blue) if all(0 <= value <= 1 for value in (red, green, blue)) else None
     return None

@@ -12,7 +12,7 @@ import torch
 
 from imagineid_sdk.errors import ModelError, OptionError, WeightsError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused
-from imagineid_sdk.hub.loading import LoadOptions
+from imagineid_sdk.hub.loading import DIFFUSERS_OPTIONS, LoadOptions
 from imagineid_sdk.hub.recipes import Recipe, Source, check_roles
 from imagineid_sdk.hub.sources import is_repository, require_transformers
 
@@ -39,6 +39,11 @@ def load_recipe(name: str | os.PathLike[str], options: LoadOptions, overrides: M
         OptionError: no such role; or options that a recipe fixes itself.
         HubError, ModelError, WeightsError: a checkpoint can't be had or does not fit its role.
     """
+    if idle := [name for name in overrides if name in DIFFUSERS_OPTIONS]:
+        raise OptionError(
+            f"{idle[0]}= can't be used with a recipe, whose networks come from several repositories. Give dtype=, and "
+            "call pipe.to('cuda') or pipe.enable_model_cpu_offload() afterwards."
+        )
     check_roles(overrides)
     require_transformers(f"The recipe {str(name)!r}")
     if options.variant or options.revision:

@@ -29,12 +29,16 @@ SHARPNESS = 1.5
 """How far a pseudo-word leans towards single names: 0 is the mean of all, large values pick one."""
 NEGATIVE = "drawing, cartoon, 3d render, deformed, blurry, watermark, text, frame, hands"
 BEFORE = "portrait photo of"
-MANNER = "head and shoulders, facing the camera, {background} background, soft light, natural skin, sharp focus"
+MANNER = "head and shoulders, facing the camera, {background} background, {light}, natural skin, sharp focus"
+LIGHT = {
+    "studio": "soft studio light", "window": "soft light from a window", "overcast": "overcast daylight",
+    "sun": "sunlight", "evening": "warm evening light", "indoors": "light of a room",
+}  # fmt: skip
 
 
 def describe(identity: Identity | None, background: str = "plain grey") -> tuple[str, str]:
     """The prompt before and after the pseudo-words; None is nobody in particular."""
-    manner = MANNER.format(background=background)
+    manner = MANNER.format(background=background, light=LIGHT["studio" if identity is None else identity.light])
     if identity is None:
         return f"{BEFORE} a person", f", {manner}"
     words = identity.words()

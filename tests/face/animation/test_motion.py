@@ -14,6 +14,7 @@ from imagineid_sdk.face.animation.expression import lip_gap
 from imagineid_sdk.face.animation.head_pose import POSE_LIMITS
 from imagineid_sdk.face.animation.lips import at_rest
 from imagineid_sdk.face.animation.motion import Animator, FaceMotion, animate
+from imagineid_sdk.face.animation.timing import BLINK, GAZE, random_stream
 from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
 from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.listening.profile import (
@@ -27,6 +28,7 @@ from imagineid_sdk.listening.profile import (
     Segment,
     VoiceProfile,
 )
+from imagineid_sdk.seeds import numpy_generator
 
 PHRASE, PAUSE = 2.4, 1.2  # seconds: people say a phrase, then breathe
 CONSONANTS_PER_SECOND = 4.0
@@ -341,3 +343,8 @@ def test_motion_can_be_compared_and_printed():
     motion = move(1)
     assert motion == motion and motion in {motion} and motion != move(1)
     assert repr(motion) == "FaceMotion(fps=25.0)" and len(motion) == 25
+
+
+def test_what_moves_has_nothing_to_do_with_who_it_is_nor_with_other_seeds():
+    streams = [numpy_generator(7), *(random_stream(seed, kind) for seed in (7, 7 + 2**32) for kind in (BLINK, GAZE))]
+    assert len({tuple(stream.uniform(size=4)) for stream in streams}) == len(streams)

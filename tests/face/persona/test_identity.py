@@ -13,6 +13,7 @@ from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years, age_parameter
 from imagineid_sdk.face.persona.population import Overrides, PopulationPrior, VoiceAttributes
+from imagineid_sdk.face.persona.resolve import known_person
 from imagineid_sdk.face.persona.vocabulary import COLORS, HAIR_SHAPE, WORDS
 from imagineid_sdk.hub.loading import load_component
 
@@ -27,9 +28,14 @@ MAN = replace(WOMAN, gender=0.04, voice=unit(1))
 
 
 @pytest.fixture(scope="module")
-def cast(shipped_weights):
+def model(shipped_weights):
     head = load_component(shipped_weights, "head", ParametricHead)
-    people = load_component(shipped_weights, "population", PopulationPrior)
+    return head, load_component(shipped_weights, "population", PopulationPrior)
+
+
+@pytest.fixture(scope="module")
+def cast(model):
+    head, people = model
     return lambda heard=WOMAN, seed=0, **wishes: people.sample(head, heard, Overrides(**wishes), seed)
 
 
@@ -108,6 +114,22 @@ def test_of_a_shaved_head_only_the_hairline_is_told(cast):
     assert long.hair_shape == shaved.hair_shape and max(np.abs(long.to_vector()[-4:-1])) > 0.1
     assert not shaved.to_vector()[-4:-1].any() and shaved.to_vector()[-1] == long.to_vector()[-1]
     assert shaved.words()["hair_length"] == cast(MAN, 9, hair="buzz cut").words()["hair_length"]
+
+
+def test_a_beard_that_was_wished_for_stays_when_other_things_are_edited(model):
+    head, people = model
+    bearded = people.edit(head, people.sample(head, WOMAN, Overrides(), 5), Overrides(beard="beard"))
+    assert people.edit(head, bearded, Overrides(age=60)).beard == "beard"
+    man = people.edit(head, people.sample(head, MAN, Overrides(), 5), Overrides(beard="beard"))
+    assert people.edit(head, man, Overrides(gender="female")).beard == "none"
+    assert people.edit(head, man, Overrides(age=12)).beard == "none"
+
+
+def test_traits_of_another_model_are_refused(model):
+    head, people = model
+    person = replace(people.sample(head, WOMAN, Overrides(), 5), traits=np.ones(3, np.float32))
+    with pytest.raises(IdentityFileError, match="3 traits"):
+        known_person(person, people, head, Overrides(), "")
 
 
 def test_a_wished_beard_is_whole(cast):
