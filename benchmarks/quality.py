@@ -18,6 +18,7 @@ speech gets a second of silence appended, so that silence is always judged.
     training are imagined again and laid beside their renders.
 --synthetic: corpora of examples/training/voices; the speakers that were kept out of training join the retrieval.
 --steps: denoising steps of every frame of the videos; more is slower, and what it changes is in the tables.
+--size: of the videos of whole clips; what is measured in pixels is told in those of 256.
 --quick: few clips, few seconds. Whatever the size, --parts prints some of the tables only.
 """
 
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--model", help="folder or name for from_pretrained; default: the embedded model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, help="denoising steps of a frame; default the pipeline's, 1")
+    parser.add_argument("--size", type=int, choices=(256, 512), default=256, help="of the videos of whole clips")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="few clips, few seconds")
     parser.add_argument("--seconds", type=float, help="of each clip; default 8, quick 2")
@@ -226,7 +228,9 @@ def run(arguments: argparse.Namespace, size: Size) -> None:
         return
     sentences, words = find_speech(arguments.speech)
     filmed = [clip.first(size.seconds) for clip in first_takes(sentences, size.clips)]
-    bench = Bench(pipe, judges, PhoneRecogniser(), calibration, arguments.sheets, arguments.seed, arguments.steps)
+    bench = Bench(
+        pipe, judges, PhoneRecogniser(), calibration, arguments.sheets, arguments.seed, arguments.steps, arguments.size
+    )
     sounds = Sounds(sentences, words, filmed, synthetic_speech(arguments.synthetic))
     for name in arguments.parts:
         PARTS[name](bench, sounds, size)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -44,7 +45,7 @@ BLINKING = BLENDSHAPE_INDEX["eyeBlinkLeft"]
 @dataclass(frozen=True)
 class Bench:
     """What every part of the benchmark works with. sheets: folder for pictures, None for none; steps: of
-    a frame of the videos, None for as many as the pipeline takes."""
+    a frame of the videos, None for as many as the pipeline takes; size: of the videos that are made of whole clips."""
 
     pipe: Any
     judges: Judges
@@ -53,6 +54,7 @@ class Bench:
     sheets: Path | None
     seed: int
     steps: int | None = None
+    size: int = SIZE
 
     def film(self, name: str, out: Any) -> Video:
         """A result of the pipeline with the faces that the judge finds in it."""
@@ -61,7 +63,7 @@ class Bench:
         return Video(name, out.frames, out.fps, out.motion.blendshapes, out.motion.head_pose, faces, landmarks)
 
     def landmark_errors(self, video: Video) -> np.ndarray:
-        """(6,) pixels: all landmarks, then each group; nan without calibration."""
+        """(6,) pixels of 256: all landmarks, then each group; nan without calibration."""
         if self.calibration is None:
             return np.full(1 + len(GROUP_NAMES), np.nan)
         return self.calibration.landmarks.summary(video.shown, video.frames.shape[2])
@@ -98,7 +100,7 @@ class Generated:
 def generate(bench: Bench, speech: Speech, seed: int) -> Generated:
     """Runs the pipeline on a clip and a second of silence."""
     spoken = speech.then_silence(SILENCE)
-    out = bench.pipe(spoken.clip, seed=seed, num_inference_steps=bench.steps, size=SIZE)
+    out = bench.pipe(spoken.clip, seed=seed, num_inference_steps=bench.steps, size=bench.size)
     video = bench.film(speech.name, out)
     return Generated(
         speech=spoken,
@@ -136,9 +138,11 @@ def poses_seen(made: Generated) -> np.ndarray:
 
 
 def sharpness_of(video: Video) -> np.ndarray:
-    """(3,) of face, eyes and mouth."""
-    chosen = np.flatnonzero(video.found)[::5]
-    return detail([video.frames[k] for k in chosen], [video.faces[k] for k in chosen])
+    """(3,) of face, eyes and mouth, at the size of the renders."""
+    chosen, scale = np.flatnonzero(video.found)[::5], SIZE / video.frames.shape[2]
+    frames = [cv2.resize(video.frames[k], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for k in chosen]
+    faces = [video.faces[k] for k in chosen]
+    return detail(frames, [face and replace(face, points=face.points * scale) for face in faces])
 
 
 def _with_phones(made: Generated) -> float:
@@ -213,7 +217,7 @@ def picture_columns(calibration: Calibration | None) -> Columns:
         *columns,
         ("of the renders'", lambda made: sharpness_of(made.video) / sharp, "{:.0%}"),
         (
-            f"landmark error, px: all / {' / '.join(GROUP_NAMES)}",
+            f"landmark error, px of 256: all / {' / '.join(GROUP_NAMES)}",
             lambda made: made.landmark_errors,
             "{:.1f}",
         ),

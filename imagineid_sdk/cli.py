@@ -21,11 +21,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imagineid_sdk.app.command import add_app
 from imagineid_sdk.batch.command import add_batch
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from imagineid_sdk.hub.recipes import Recipe
 
 EXIT_NOTHING, EXIT_MISTAKE, EXIT_SIGNAL = 1, 2, 128  # the last plus the signal's number, what shells expect
+
+
+AddCommand: TypeAlias = Callable[..., argparse.ArgumentParser]
+"""Called with a command's name, its function and a summary; gives its parser."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -254,14 +258,22 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="imagineid", description="From one audio clip, the talking face of nobody.")
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add_command(name: str, run: Any, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        added: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=sentence, epilog=epilog)
+        added.set_defaults(run=run)
+        return added
+
     for add in (add_generate, add_export, add_listen, add_faces, add_info, add_verify, add_app):
-        add(commands)
-    add_batch(commands, add_video_options)
+        add(add_command)
+    add_batch(add_command, add_video_options)
     return parser
 
 
-def add_generate(commands: Any) -> None:
-    parser = add_command(commands, "generate", generate, "make a video of an imagined person who says what is heard")
+def add_generate(add_command: AddCommand) -> None:
+    parser = add_command("generate", generate, "make a video of an imagined person who says what is heard")
+    add_sound(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT.mp4",
         help="the video to write, or .mov, .webm, .gif; - is standard output",
@@ -273,9 +285,10 @@ def add_generate(commands: Any) -> None:
     add_video_options(parser)
 
 
-def add_export(commands: Any) -> None:
+def add_export(add_command: AddCommand) -> None:
     summary = "make the video, motion or mesh of an imagined person as other programs read them"
-    parser = add_command(commands, "export", export, summary)
+    parser = add_command("export", export, summary)
+    add_sound(parser)
     parser.add_argument(
         "-o", "--output", required=True, action="append", metavar="FILE",
         help="video .mp4 .mov .webm .gif, pictures FOLDER/, motion .csv .json, mesh .glb; may be given several times",
@@ -341,45 +354,38 @@ def _names(given: str) -> tuple[str, ...]:
     return tuple(given.split(","))
 
 
-def add_listen(commands: Any) -> None:
-    parser = add_command(commands, "listen", listen, "tell what the voice says about its owner; no picture")
+def add_listen(add_command: AddCommand) -> None:
+    parser = add_command("listen", listen, "tell what the voice says about its owner; no picture")
+    add_sound(parser)
     parser.add_argument("--json", action="store_true", help="everything, for programs")
 
 
-def add_faces(commands: Any) -> None:
-    parser = add_command(commands, "faces", faces, "show several people that the voice could belong to")
+def add_faces(add_command: AddCommand) -> None:
+    parser = add_command("faces", faces, "show several people that the voice could belong to")
+    add_sound(parser)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="the contact sheet to write")
     parser.add_argument("-n", "--number", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first (default: %(default)s)")
     parser.set_defaults(passed_on=[action.dest for action in add_portrait_options(parser)])
 
 
-def add_info(commands: Any) -> None:
+def add_info(add_command: AddCommand) -> None:
     summary = "tell which checkpoints a recipe takes, their sizes and licences; downloads nothing"
-    parser = commands.add_parser("info", help=summary, description=sentence(summary))
+    parser = add_command("info", info, summary)
     parser.add_argument("model", metavar="NAME_OR_JSON", help="sd15, or the path of a recipe of your own")
-    parser.set_defaults(run=info)
 
 
-def add_verify(commands: Any) -> None:
+def add_verify(add_command: AddCommand) -> None:
     summary = "tell whether a video says that a machine made it: by metadata, signature or watermark"
     status = "Exit status: 0 it does, 1 nothing was found (which proves nothing), 2 it can't be read."
-    parser = commands.add_parser("verify", help=summary, description=sentence(summary), epilog=status)
+    parser = add_command("verify", verify, summary, status)
     parser.add_argument("video", metavar="VIDEO", help="mp4, mov, webm, gif, png, glb, ..., or a folder of pictures")
     parser.add_argument("--json", action="store_true", help="everything, for programs")
-    parser.set_defaults(run=verify)
 
 
-def sentence(summary: str) -> str:
-    return f"{summary[0].upper()}{summary[1:]}."
-
-
-def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=sentence(summary))
+def add_sound(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", help="wav, flac, ogg, mp3, m4a, a video with sound; - reads stdin")
     parser.add_argument("--model", metavar="NAME_OR_PATH", help="another model than the one that is shipped")
-    parser.set_defaults(run=run)
-    return parser
 
 
 if __name__ == "__main__":

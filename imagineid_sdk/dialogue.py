@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from imagineid_sdk.audio import AudioClip
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening.diarisation import SpeakerTurns, find_turns
 from imagineid_sdk.listening.profile import TRACK_RATE
@@ -37,6 +38,7 @@ class Dialogue(Sequence["ImagineIDOutput"]):
     Attributes:
         turns: who speaks when.
         audio: the clip, whole.
+        marked: whether the video of everybody gets the invisible watermark.
     """
 
     outputs: tuple[ImagineIDOutput, ...]
@@ -95,7 +97,7 @@ def make_dialogue(
     Raises:
         OptionError: a person or a motion is given: there are several people.
     """
-    from imagineid_sdk.many import talk
+    from imagineid_sdk.many import generate_clip
 
     turns = find_turns(pipe.identity_encoder.eval(), clip.samples)
     shares = parts_of(turns)
@@ -109,7 +111,9 @@ def make_dialogue(
     outputs = []
     for number, share in enumerate(shares):
         seed = None if settings.seed is None else settings.seed + number
-        outputs.append(talk(pipe, spoken_part(clip, share), settings.with_seed(seed), factors, counted(number)))
+        outputs.append(
+            generate_clip(pipe, spoken_part(clip, share), settings.with_seed(seed), factors, counted(number))
+        )
     return Dialogue(tuple(outputs), turns, clip, settings.watermark)
 
 
@@ -124,8 +128,8 @@ def check_separate(factors: Factors) -> None:
 
 
 def parts_of(turns: SpeakerTurns) -> np.ndarray:
-    """How loud each track sample of the clip is in each speaker's part, float32 ``(speakers, frames)``: 1 from the
-    beginning of a turn until somebody else begins, so that pauses belong to somebody and the parts add up to 1."""
+    """Gain of each speaker's part, 0 or 1, float32 ``(speakers, frames)``. A turn lasts until somebody else begins, so
+    pauses belong to somebody, and the gains add up to 1."""
     speaking = turns.speaking
     frames = np.arange(speaking.shape[1])
     anybody = speaking.any(axis=0)
@@ -142,6 +146,6 @@ def spoken_part(clip: AudioClip, share: np.ndarray) -> AudioClip:
         moments = np.arange(length) / rate * TRACK_RATE - 0.5
         return np.interp(moments, np.arange(len(share)), share).astype(np.float32)
 
-    samples = clip.samples * at(16_000, len(clip.samples))
+    samples = clip.samples * at(SAMPLE_RATE, len(clip.samples))
     original = clip.original * at(clip.original_rate, len(clip.original))[:, None]
     return replace(clip, samples=samples, original=original)

@@ -29,7 +29,7 @@ def needs_frames(path: str | os.PathLike[str]) -> bool:
 def check_targets(paths: Sequence[str | os.PathLike[str]], settings: GenerateOptions, sign: Signing = None) -> None:
     """Raises a typed error if one of the files can't be written, not with these options, or not signed.
 
-    Motion and mesh are never signed, but something must be.
+    ``sign`` needs at least one file that can be signed; motion and mesh never are.
     """
     for path in paths:
         check_target(path, settings)

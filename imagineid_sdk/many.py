@@ -45,7 +45,7 @@ def load_clips(clips: Sequence[AudioSource], factors: Factors, settings: Generat
     return loaded
 
 
-def talk(
+def generate_clip(
     pipe: ImagineIDPipeline, clip: AudioClip, settings: GenerateOptions, factors: Factors, callback: Callback | None
 ) -> ImagineIDOutput:
     """Everything that a call gives for one clip."""
@@ -60,7 +60,7 @@ def talk(
     return ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip).of(face.renderer)
 
 
-def talk_of_each(
+def generate_each(
     pipe: ImagineIDPipeline, clips: Iterable[AudioSource], factors: Factors, settings: GenerateOptions,
     callback: Callback | None,
 ) -> Iterator[ImagineIDOutput]:  # fmt: skip
@@ -72,7 +72,7 @@ def talk_of_each(
         OptionError: no clips, or one clip instead of several.
     """
     check_callable("callback", callback)
-    make: Callable[..., Any] = talk
+    make: Callable[..., Any] = generate_clip
     if settings.speakers == "separate":
         check_separate(factors)
         make = make_dialogue

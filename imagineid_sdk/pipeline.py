@@ -22,7 +22,7 @@ from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
-from imagineid_sdk.many import load_clips, talk_of_each
+from imagineid_sdk.many import generate_each, load_clips
 from imagineid_sdk.options import GenerateOptions, PortraitKwargs, RendererKwargs, check_imagine, check_renderer
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
@@ -171,7 +171,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         """
         factors, settings = self._read(options)
         clips = load_clips(resolver.spoken(audio, content), factors, settings)
-        talks = talk_of_each(self, clips, factors, settings, callback)
+        talks = generate_each(self, clips, factors, settings, callback)
         outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
         return outputs if isinstance(audio, list) and content is None else outputs[0]
 
@@ -180,7 +180,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
     ) -> Iterator[ImagineIDOutput]:
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
         ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
-        return talk_of_each(self, clips, *self._read({**options}), callback)
+        return generate_each(self, clips, *self._read({**options}), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]

@@ -57,8 +57,7 @@ def pinned_torch() -> Iterator[None]:
 
 
 class _Default:
-    """The default type is one for all threads: the first call that begins puts it aside, the last one that ends puts it
-    back."""
+    """torch's default dtype is process-wide: the first active call saves it, and the last one restores it."""
 
     lock, calls, before = threading.Lock(), 0, torch.float32
 

@@ -116,7 +116,7 @@ class Factors:
         return [int(torch.randint(2**31, (1,), generator=each, device=each.device)) for each in given]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PersonResolver:
     """The person of a video: known already, or to be imagined once the voice is known.
 

@@ -219,7 +219,7 @@ class FaceStream:
             raise OptionError("The stream is over: it was finished or its with block was left. Open a new one.")
 
     def _frames(self, batches: Iterator[Batch]) -> Iterator[np.ndarray]:
-        """Frames that nobody asked for the last time come first; none comes once the stream was left."""
+        """Yields frames left over from earlier calls first, and nothing after the stream was closed."""
         self._sources.append(batches)
         return self._give()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable
 
 from imagineid_sdk.app import DEFAULT_PORT
 
@@ -16,9 +16,8 @@ def app(options: argparse.Namespace) -> None:
     )
 
 
-def add_app(commands: Any) -> None:
-    summary = "a page in the browser: a clip or a live microphone in, a talking face out"
-    parser = commands.add_parser("app", help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+def add_app(add_command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add_command("app", app, "a page in the browser: a clip or a live microphone in, a talking face out")
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listened on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, metavar="N", help="0 is any (default: %(default)s)")
     parser.add_argument(
@@ -26,4 +25,3 @@ def add_app(commands: Any) -> None:
     )
     parser.add_argument("--open", action="store_true", help="show it in the browser")
     parser.add_argument("--model", metavar="NAME_OR_PATH", help="another model than the one that is shipped")
-    parser.set_defaults(run=app)

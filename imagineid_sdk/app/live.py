@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
+
 if TYPE_CHECKING:  # the page is to be there before torch is
     from imagineid_sdk import ImagineIDPipeline
     from imagineid_sdk.face.persona.identity import Identity
 
-SAMPLE_RATE = 16_000
 FRAME_RATES = (25.0, 20.0, 15.0, 12.0, 10.0, 8.0, 6.0, 5.0)
 SHARE = 0.75
 """Of the time that there is, at most so much is planned for making frames: chunks come unevenly."""

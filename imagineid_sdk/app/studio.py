@@ -16,6 +16,7 @@ import numpy as np
 
 from imagineid_sdk.app.live import LiveTalk
 from imagineid_sdk.app.visitor import Visitor
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
 from imagineid_sdk.errors import GenerationCancelled, OptionError
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 NUM_FACES = 8
 PREVIEW_SECONDS, PREVIEW_FPS = 1.2, 12.5
-MANNER = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
-"""Wishes that move the face; the others are about the person."""
 
 
 class Studio:
@@ -110,6 +109,8 @@ def load(model: str | None, loading: Future[ImagineIDPipeline]) -> None:
 
 def told_apart(wishes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Wishes about the person, and about how they move."""
+    from imagineid_sdk.resolver import MANNER
+
     return (
         {name: wish for name, wish in wishes.items() if name not in MANNER},
         {name: wish for name, wish in wishes.items() if name in MANNER},
@@ -154,14 +155,14 @@ def saved(out: ImagineIDOutput, folder: Path) -> Iterator[dict[str, Path]]:
 
 def loudest_piece(clip: AudioClip, seconds: float) -> AudioClip:
     """The part of a clip, so long, that holds the most sound: there a face moves the most."""
-    length, step = round(seconds * 16_000), 1_600
+    length, step = round(seconds * SAMPLE_RATE), SAMPLE_RATE // 10
     if len(clip.samples) <= length:
         return clip
     power = np.cumsum(np.concatenate([[0.0], np.square(clip.samples, dtype=np.float64)]))
     starts = np.arange(0, len(clip.samples) - length + 1, step)
     start = int(starts[np.argmax(power[starts + length] - power[starts])])
     rate = clip.original_rate
-    part = clip.original[round(start / 16_000 * rate) : round((start + length) / 16_000 * rate)]
+    part = clip.original[round(start / SAMPLE_RATE * rate) : round((start + length) / SAMPLE_RATE * rate)]
     return replace(
         clip, samples=clip.samples[start : start + length], duration=len(part) / rate, original=part, source=None
     )

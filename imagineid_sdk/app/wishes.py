@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagineid_sdk.face.persona.vocabulary import PLACES, WORDS
+from imagineid_sdk.face.persona.vocabulary import WORDS
 from imagineid_sdk.listening.profile import EMOTIONS
+from imagineid_sdk.video.backdrop import PLACES
 
 
 @dataclass(frozen=True)

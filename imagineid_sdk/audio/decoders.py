@@ -39,7 +39,7 @@ OGG_BEGINNING = b"OggS\x00\x02"
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoded:
     """A sound that is read once: `blocks` are float32 (samples, channels) at `rate` Hz, as they were stored."""
 

@@ -21,7 +21,7 @@ from imagineid_sdk.audio.sources import AudioSource, Encoded, encoded
 from imagineid_sdk.errors import AudioError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AudioStream:
     """A sound that passes through once, in blocks.
 

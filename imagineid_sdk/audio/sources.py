@@ -27,7 +27,7 @@ AudioSource: TypeAlias = (
 """A path; the bytes of an encoded file; an open binary file; samples; samples with their rate; a clip."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """A sound that can be read more than once: a path, or the content of a file, or samples with their rate; of a clip
     that was read from a path, `given_as` is that."""

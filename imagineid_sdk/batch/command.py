@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 EXIT_FAILED_CLIPS = 1
 
@@ -51,12 +50,12 @@ def batch(options: argparse.Namespace) -> int:
     return EXIT_FAILED_CLIPS if report.failed else 0
 
 
-def add_batch(commands: Any, add_video_options: Callable[[argparse.ArgumentParser], None]) -> None:
+def add_batch(
+    add_command: Callable[..., argparse.ArgumentParser], add_video_options: Callable[[argparse.ArgumentParser], None]
+) -> None:
     summary = "make a video of every clip in a folder, on this machine or a Ray cluster; run again, it goes on"
     status = "Exit status: 0 all videos are there, 1 some clips failed (the manifest says why), 2 a mistake."
-    parser = commands.add_parser(
-        "batch", help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=status
-    )
+    parser = add_command("batch", batch, summary, status)
     parser.add_argument("folder", metavar="FOLDER", help="of the clips; the folders in it as well")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="gets videos, people and manifest.jsonl")
     parser.add_argument("--kind", default="mp4", metavar="K", help="mp4, mov, webm or gif (default: %(default)s)")
@@ -64,4 +63,3 @@ def add_batch(commands: Any, add_video_options: Callable[[argparse.ArgumentParse
     parser.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster: auto, or HOST:6379")
     parser.add_argument("--model", metavar="NAME_OR_PATH", help="another model than the one that is shipped")
     add_video_options(parser)
-    parser.set_defaults(run=batch)

@@ -1,4 +1,4 @@
-"""The autoencoder of the latent diffusion model: RGBA heads to 16x smaller latents and back.
+"""The autoencoder of the latent diffusion model: RGBA heads of 256x256 to latents of 16x16, and back to 128x128.
 
 The pictures carry their own matte. Colour is composed over mid grey, so that "nothing there" is zero in every
 channel, convolution padding included; the background is composed in afterwards and never generated.
@@ -62,7 +62,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents ``(batch, latent_channels, 16, 16)`` -> images ``(batch, 4, 256, 256)``, level by level.
+    """Latents ``(batch, latent_channels, 16, 16)`` -> images ``(batch, 4, side, side)``, level by level: each doubles
+    the side. The shipped decoder has three levels and ends at 128.
 
     ``forward`` can hand the features of each level to ``blend``, which may replace them: that is where the
     blending adapter lays the texture of the reference frame over what the latents say.
@@ -96,7 +97,7 @@ class Decoder(nn.Module):
 
 
 class HeadAutoencoder(ModelMixin, ConfigMixin):
-    """Variational autoencoder of RGBA heads, 16 times smaller in each direction.
+    """Variational autoencoder of RGBA heads; latents are 16 times smaller than what is encoded.
 
     Args:
         latent_channels: channels of the latents.
@@ -138,7 +139,8 @@ class HeadAutoencoder(ModelMixin, ConfigMixin):
         return (self.posterior(images)[0] - self.latent_mean) / self.latent_std
 
     def decode(self, latents: torch.Tensor, blend: Blend | None = None) -> torch.Tensor:
-        """Images ``(batch, 4, 16 * height, 16 * width)`` in [-1, 1] of unit-variance ``latents``."""
+        """Images in [-1, 1] of unit-variance ``latents`` ``(batch, latent_channels, height, width)``: ``(batch, 4, n *
+        height, n * width)``, n being 2 for each level of the decoder, 8 in the shipped one."""
         return self.decoder(latents * self.latent_std + self.latent_mean, blend)
 
 

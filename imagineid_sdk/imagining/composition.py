@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid_sdk.face.mesh.rasterizer import compiled
+from imagineid_sdk.compiled import compiled
 
 MARGIN = 0.08
 """Of the picture's width: how far hair and shoulders may move beyond where the portrait has them."""

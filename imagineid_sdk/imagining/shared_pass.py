@@ -16,7 +16,7 @@ from imagineid_sdk.imagining.adapters.spatial import Residuals
 from imagineid_sdk.imagining.denoising import TIMESTEPS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SharedPass:
     """The outputs of a denoiser's down blocks and middle block at time 1.
 

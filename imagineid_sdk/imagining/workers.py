@@ -103,7 +103,7 @@ def _share_threads(pool: ThreadPoolExecutor, workers: int) -> None:
 
     def share() -> None:
         together.wait()  # no worker takes the place of another
-        torch.get_num_threads()  # a new thread takes over the common setting when it first asks, so it has to ask now
+        torch.get_num_threads()  # torch copies the global number into a thread at its first query
         torch.set_num_threads(max(1, threads // workers))
 
     for told in [pool.submit(share) for _ in range(workers)]:

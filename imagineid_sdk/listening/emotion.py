@@ -175,8 +175,8 @@ def opinions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, f
 
 
 def grown(said: np.ndarray, speech: np.ndarray, before: np.ndarray | None) -> np.ndarray:
-    """What is believed of each step of a sound that comes in: it moves from what was believed of the step `before`
-    (OPINIONS,), or from neutral, towards what is `said`, the faster the more is spoken."""
+    """Running estimate for each step of a sound: exponential smoothing of `said` (steps, OPINIONS), weighted by the
+    seconds of speech. It starts from the estimate `before` (OPINIONS,), or from neutral."""
     if before is None:
         before = np.zeros(OPINIONS, np.float32)
         before[[0, len(EMOTIONS) + 1]] = _BELIEF

@@ -51,7 +51,7 @@ _EITHER_SPREAD = 10.0
 """Added in between, where it may be either, by c (1 - c); 72 % of held-out synthetic children are within the spread."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IdentityOutput:
     """embedding (batch, E) unit length; gender logit (batch,), > 0 female; age mean and log-variance (batch,)."""
 

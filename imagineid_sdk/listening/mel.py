@@ -16,7 +16,6 @@ from imagineid_sdk.audio.resampling import SAMPLE_RATE
 FFT_SIZE = 400
 HOP = 160
 MEL_BANDS = 80
-MEL_RATE = SAMPLE_RATE // HOP
 
 _DYNAMIC_RANGE = 8.0  # log10 units kept below the loudest cell of a window, as Whisper does
 _REFERENCE_PEAK = 1.5  # log10 power of the loudest cell of a normally recorded voice

@@ -121,7 +121,7 @@ class VoiceProfile:
 
     `embedding`: float32, shape (E,), unit length: near for two clips of one voice. `gender`: 0 male .. 1 female.
     `age`: years. `duration`: seconds. Build and head shape are not among them: no data set in reach pairs voices with
-    bodies, so the seed draws them.
+    bodies, so they are sampled.
     """
 
     embedding: np.ndarray = field(repr=False)

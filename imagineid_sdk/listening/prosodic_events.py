@@ -19,7 +19,7 @@ PHRASE_GAP = 0.25
 """Seconds of silence that end a phrase."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProsodicEvents:
     """What the face reacts to; times in seconds.
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
 from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
 
-SAMPLE_RATE = 16_000
 HOP = SAMPLE_RATE // TRACK_RATE
 
 PITCH_MIN, PITCH_MAX = 60.0, 600.0
@@ -46,7 +46,7 @@ def analyse_prosody(samples: np.ndarray) -> ProsodyTrack:
     return ProsodyTrack(speech, measured.loudness, np.where(speech < 0.5, 0, measured.pitch).astype(np.float32))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measures:
     """What is measured in each frame, before the frames around it are asked: float32.
 

@@ -54,7 +54,7 @@ class EncoderBlock(nn.Module):
         return x + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(x))))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpeechFeatures:
     """Features at 50 Hz, float32 (..., frames, 384). words: of the last layer; manner: from half-way up."""
 

@@ -172,7 +172,7 @@ class ListeningStream:
     def _measure(self, end: int, complete: bool) -> None:
         start = max(self._first_whole, self._measured - _PITCH_CONTEXT)
         offset = self._first_whole
-        # Not what happens to be there already beyond the segment: the size of the pieces would change what is heard.
+        # Samples beyond the segment don't count, even if they are there: results would depend on the chunk size.
         last = self._sound.end if complete else end * SAMPLES_PER_FEATURE
         measured = measure(self._sound.rows(offset * SAMPLES_PER_FEATURE, last), start - offset, end - offset)
         for name, track in self._measures.items():

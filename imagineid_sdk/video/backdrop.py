@@ -11,9 +11,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from imagineid_sdk.compiled import compiled
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.face.mesh.rasterizer import compiled
-from imagineid_sdk.face.persona.vocabulary import COLORS, PLACES, read_colour
+from imagineid_sdk.face.persona.vocabulary import COLORS, read_colour
 from imagineid_sdk.precision import pinned
 
 Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[str] | None"
@@ -21,6 +21,11 @@ Background: TypeAlias = "str | tuple[int, int, int] | np.ndarray | os.PathLike[s
 or None: a place that fits the light, chosen by the seed."""
 
 SIZE = 512
+PLACES = {
+    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
+    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
+}  # fmt: skip
+"""Backdrops that ship with the package, and the light that each fits."""
 PICTURES = Path(__file__).parent / "backdrops"
 """Blurred HDRIs of Poly Haven (CC0), one for each of ``PLACES`` but the studio, which is computed."""
 MOST_PIXELS = 50_000_000

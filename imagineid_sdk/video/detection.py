@@ -45,7 +45,7 @@ SLOPE = 0.3
 """Weight of a wave is its frequency to the power of -SLOPE: encoders keep slow waves better."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Search:
     """A family of hypotheses.
 

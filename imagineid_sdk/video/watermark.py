@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from imagineid_sdk.face.mesh.rasterizer import compiled
+from imagineid_sdk.compiled import compiled
 from imagineid_sdk.video.pattern import BLUE, LUMA, RED, blur, pattern
 
 FLAT, TEXTURED = 1.0, 1.65
@@ -36,7 +36,7 @@ NEIGHBOURHOOD = 0.03
 """Half side of what is around a place, as a share of the frame's shorter side."""
 
 REFERENCE_SIDE, FADING = 256, 0.33
-"""Larger frames, of which more is left when they are made smaller, get less: by this power of their side."""
+"""Beyond 256 pixels the strength is ``(256 / side) ** 0.33``: larger frames lose less when they are scaled down."""
 
 
 class Watermark:

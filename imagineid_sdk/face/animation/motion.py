@@ -219,21 +219,22 @@ class Animator:
     def advance(self, heard: Segment, num_frames: int) -> FaceMotion:
         """The next `num_frames` frames, at least 1.
 
-        `heard` goes from `stress.MEMORY` seconds before them (or the beginning of the sound) to as far as is known.
+        `heard` goes from `prosodic_events.MEMORY` seconds before them, or the beginning of the sound, to as far as is
+        known.
         """
         # The last frame of the segment before is looked at again, to join the two without a seam.
         numbers = np.arange(self.frames_made - 1, self.frames_made + num_frames)
         moments = (numbers + 0.5) / self.fps
         start = heard.first / TRACK_RATE
-        stress = find_prosodic_events(heard.prosody, start, heard.complete)
+        events = find_prosodic_events(heard.prosody, start, heard.complete)
         mouth, emotions, activity = self._join(
             mouth_at(heard.content.blendshapes, heard.first, numbers, self.fps),
             resample(_emotion_weights(heard.emotion, *self._wish), moments - start),
-            resample(stress.activity, moments - start),
+            resample(events.activity, moments - start),
         )
         earliest = moments[0] if self.frames_made else -np.inf
         moments = moments[1:]
-        self._react(stress, earliest, float(moments[-1]))
+        self._react(events, earliest, float(moments[-1]))
         head_pose = self._head.at(moments, activity, emotions)
 
         blendshapes = np.zeros((num_frames, len(ARKIT_BLENDSHAPES)), dtype=np.float32)
@@ -242,7 +243,7 @@ class Animator:
         self._brows.add_to(blendshapes, moments)
         self._gaze.add_to(blendshapes, moments, head_pose)
         known = np.inf if heard.complete else start + len(heard.content.blendshapes) / TRACK_RATE - SLOT
-        self._blinks.add_to(blendshapes, moments, earliest, stress.phrase_ends, self._gaze, known)
+        self._blinks.add_to(blendshapes, moments, earliest, events.phrase_ends, self._gaze, known)
         self.frames_made += num_frames
         # Rounded: the last bits of what was heard depend on where tensors lie in memory.
         blendshapes = np.clip(np.round(blendshapes, 4), 0.0, 1.0)
@@ -257,15 +258,15 @@ class Animator:
         self._last = tuple(track[-1] for track in joined)
         return joined
 
-    def _react(self, stress: ProsodicEvents, earliest: float, end: float) -> None:
+    def _react(self, events: ProsodicEvents, earliest: float, end: float) -> None:
         """Starts nods and brow rises on accents, and lowers the head at phrase ends; late ones begin late."""
         until = end + REACTION
-        for time, strength in stress.accents:
+        for time, strength in events.accents:
             if self._reacted <= time - SLOT / 2 and time < until:
                 self._head.nod(time, strength, earliest)
                 self._brows.rise(time, strength, earliest)
                 self._reacted = time
-        for time in stress.phrase_ends:
+        for time in events.phrase_ends:
             if time < until:
                 self._head.settle(time, earliest)
 

@@ -24,7 +24,7 @@ VISIBILITY_TOLERANCE = 0.006
 """Metres by which a surface may lie behind the reference's nearest surface and still count as seen there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GeometryMaps:
     """Conditions of the diffusion.
 
@@ -41,7 +41,7 @@ class GeometryMaps:
     centers: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReferenceView:
     """Screen positions ``(vertices, 3)`` and depth ``(128, 128)`` of the reference frame."""
 

@@ -38,7 +38,7 @@ LID_CLEARANCE = 1.045
 """Lids stay this many eye radii away from the centre of the eye, or the sphere would pierce them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeadFrames:
     """Posed heads.
 
@@ -51,7 +51,7 @@ class HeadFrames:
     screen: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedHead:
     """The head of one person, from ``ParametricHead.fit``.
 

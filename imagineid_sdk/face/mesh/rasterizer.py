@@ -1,28 +1,12 @@
-"""A small z-buffered rasteriser for the geometry maps: triangles -> per-pixel triangle and interpolated attributes.
-
-numba comes with resampy, a core dependency; compiled code is cached beside the package or in the user's cache, if there
-is a place for it.
-"""
+"""A small z-buffered rasteriser for the geometry maps: triangles -> per-pixel triangle and interpolated attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
-from numba import njit
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from imagineid_sdk.compiled import compiled
 
 EMPTY = -1
-
-
-def compiled(function: Function) -> Function:
-    """The function in machine code, kept for the next start where some folder for it can be written."""
-    try:
-        return cast(Function, njit(cache=True, nogil=True, fastmath=True)(function))
-    except RuntimeError:  # "no locator available": a read-only container
-        return cast(Function, njit(nogil=True, fastmath=True)(function))
 
 
 @compiled

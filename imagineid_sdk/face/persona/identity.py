@@ -1,7 +1,7 @@
 """Who is imagined: the identity code of the head, attributes in words and colours, and the face once it was made.
 
-A voice decides sex and age as far as they can be heard; the seed samples the rest. Ancestry is never taken from
-a voice: it is drawn from a uniform prior.
+A voice decides sex and age as far as they can be heard. The rest is sampled: the words, skin and ancestry by the seed
+alone, from the table of people of that sex; the shape of the head by the seed and the voice.
 """
 
 from __future__ import annotations

@@ -69,12 +69,12 @@ LOOK_TRAITS = HEAVY + 1
 STEADY = 4
 """Leading numbers of the speaker direction that decide hair, beard and clothes: they vary least between clips."""
 BUILD, BUILD_SPREAD = 0.5, 0.16
-"""Of the population, 0 slim .. 1 heavy: no voice tells it, so the seed draws it."""
+"""Of the population, 0 slim .. 1 heavy. No voice tells it: it is a trait like those of the head."""
 CODE_SPREAD = 0.9
 """Share of the population's variety that is sampled; 1 would reproduce the rare odd heads as well."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VoiceAttributes:
     """What sampling a person needs of a voice.
 
@@ -216,7 +216,7 @@ class PopulationPrior(ModelMixin, ConfigMixin):
         return _triple(np.mean(chosen, axis=0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Draws:
     """Everything that a seed draws, used or not, so that editing one attribute leaves the others as they were.
 

@@ -14,7 +14,7 @@ AGES = ("child", "teenager", "young", "middle-aged", "old")
 AGE_LIMITS = (13, 20, 35, 60)
 """Years at which the next word of ``AGES`` begins."""
 AGE_CENTRES = (10, 16, 27, 47, 70)
-"""Years at which a word of ``AGES`` is said alone."""
+"""Years at which a word of ``AGES`` has weight 1; between them weights are interpolated."""
 SKINS = ("very dark", "dark", "brown", "medium", "light", "pale")
 SKIN_LIMITS = (0.39, 0.45, 0.51, 0.57, 0.61)
 """Luminance (Rec. 601, 0..1) of the lit face at which the next word of ``SKINS`` begins: every word has some of the
@@ -39,11 +39,6 @@ GROWTH = 3
 GLASSES = ("none", "round", "oval", "square", "wide")
 LIGHTS = ("studio", "window", "overcast", "sun", "evening", "indoors")
 """What lights the face. It belongs to the person's portrait, so that it never flickers."""
-PLACES = {
-    "studio": ("studio", "window"), "room": ("window", "indoors"), "office": ("indoors",), "park": ("sun", "overcast"),
-    "forest": ("sun",), "street": ("overcast",), "dusk": ("evening",),
-}  # fmt: skip
-"""Backdrops that ship with the package, and the light that each fits."""
 CLOTHES = ("striped top", "blouse", "sports shirt", "polo", "jersey", "hoodie", "t-shirt", "suit")
 COLORS: dict[str, tuple[float, float, float]] = {
     "black": (0.08, 0.08, 0.08), "white": (0.92, 0.92, 0.92), "grey": (0.5, 0.5, 0.5), "red": (0.7, 0.15, 0.15),

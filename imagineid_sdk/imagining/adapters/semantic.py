@@ -52,7 +52,7 @@ class AttributeEmbedder(ModelMixin, ConfigMixin):
         return weights.to(tokens.dtype) @ tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Semantics:
     """What the semantic adapter says about some people.
 

@@ -61,7 +61,7 @@ MARGIN = 0.08
 """Widths of the picture around the bald head in which hair and collar move with it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceCurves:
     """Conditions of some frames.
 
@@ -77,7 +77,7 @@ class FaceCurves:
     mask: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RestingFace:
     """What later frames are drawn beside: curves ``(1, 3, size, size)`` and coverage of the latents' grid."""
 
@@ -85,7 +85,7 @@ class RestingFace:
     covered: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurvePoints:
     """Where the points of MediaPipe's curves lie on a mesh.
 
@@ -128,7 +128,7 @@ class CurvePoints:
         return shares @ frames.screen[:, self.vertices, :2].double().cpu().numpy()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mixture:
     """One point as it is stored: the ``nearest`` vertex, and how far to go ``towards`` others, for each term."""
 
@@ -145,7 +145,7 @@ class Mixture:
         return shares
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facing:
     """Reads from a posed mesh which way its head looks.
 

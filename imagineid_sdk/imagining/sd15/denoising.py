@@ -17,7 +17,7 @@ import torch
 from imagineid_sdk.imagining.backend import OnStep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
     """What a window keeps: ``latents`` ``(frames, channels, height, width)`` where ``mask`` ``(frames, 1, height,
     width)`` is 0."""
@@ -26,7 +26,7 @@ class Known:
     mask: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Networks:
     """The networks of one step; ``controlnet`` is None when the spatial adapter is off."""
 
