@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-
-CELL, SOLID, WISPS = 4, 64, 2
-"""Pixels across the cells in which specks are looked for; matte from which one is solid; cells around it that stay."""
 
 
 def to_pixels(images: torch.Tensor) -> np.ndarray:
@@ -27,20 +23,3 @@ def to_images(pixels: np.ndarray) -> torch.Tensor:
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, 1).float() / 255
     color, matte = planes[:, :3], planes[:, 3:]
     return torch.cat([color + (1 - matte) * 0.5, matte], 1) * 2 - 1
-
-
-def without_specks(pixels: np.ndarray) -> np.ndarray:
-    """uint8 ``(height, width, 4)`` without what is not connected to the middle of the picture: the decoder leaves dots
-    beside large hair. Stray hairs close to the head stay. Sides are multiples of `CELL`."""
-    matte = torch.from_numpy(pixels[..., 3].copy())[None].float()
-    solid = F.max_pool2d(matte, CELL) > SOLID
-    reached = torch.zeros_like(solid)
-    reached[:, solid.shape[1] // 2, solid.shape[2] // 2] = True
-    while not torch.equal(grown := _spread(reached, 1) & solid, reached):
-        reached = grown
-    kept = _spread(reached, WISPS)[0].repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
-    return pixels * kept.to(torch.uint8).numpy()[..., None]
-
-
-def _spread(cells: torch.Tensor, reach: int) -> torch.Tensor:
-    return F.max_pool2d(cells.float(), 2 * reach + 1, 1, reach) > 0

@@ -13,8 +13,9 @@ from imagineid_sdk.face.persona.identity import DecodedPortrait, Identity
 from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import person_noise
+from imagineid_sdk.imagining.matte import mended
 from imagineid_sdk.imagining.networks import Networks
-from imagineid_sdk.imagining.pixels import to_pixels, without_specks
+from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.seeds import DETAIL, torch_generator
 
 STEPS = 12
@@ -72,4 +73,4 @@ def _decode(networks: Networks, identity: Identity, latents: torch.Tensor) -> np
     with networks.autocast():
         portrait = networks.portrait_decoder(around, torch_generator(identity.seed, DETAIL)).float()
     border = MARGIN * portrait.shape[-1] // around.shape[-1]
-    return without_specks(to_pixels(portrait[..., border:-border, border:-border])[0])
+    return mended(to_pixels(portrait[..., border:-border, border:-border])[0])

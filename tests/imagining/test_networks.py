@@ -9,8 +9,8 @@ import torch
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.imagining.adapters.blending import warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
+from imagineid_sdk.imagining.matte import mended
 from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
-from imagineid_sdk.imagining.pixels import without_specks
 from imagineid_sdk.imagining.portrait_decoder import remove_grid
 from imagineid_sdk.video.backdrop import Backdrop
 
@@ -39,9 +39,21 @@ def test_specks_beside_the_head_go_and_stray_hairs_stay():
     picture[40:128, 40:90] = 200  # the head
     picture[37, 60] = 40  # a hair that stands off
     picture[60:64, 8:12] = 150  # a speck
-    cleared = without_specks(picture)
+    cleared = mended(picture)
     assert not cleared[60:64, 8:12].any() and (cleared[37, 60] == 40).all()
     assert (cleared[40:128, 40:90] == 200).all()
+
+
+def test_holes_in_clothes_are_filled_and_the_gap_between_hair_and_neck_stays():
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[20:128, 20:108] = (90, 60, 30, 255)
+    picture[100:106, 40:48] = 0  # a hole
+    picture[122:128, 60:66] = 0  # one at the lower edge
+    picture[50:90, 70:95] = 0  # a gap
+    filled = mended(picture)
+    for hole in (filled[100:106, 40:48], filled[122:128, 60:66]):
+        assert (np.abs(hole.astype(int) - (90, 60, 30, 255)) <= 1).all()
+    assert not filled[50:90, 70:95].any() and not filled[:20].any()
 
 
 def test_adapters_begin_as_if_they_were_not_there(small):

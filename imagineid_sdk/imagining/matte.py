@@ -1,0 +1,84 @@
+"""Mends the matte of a decoded portrait: no specks beside large hair, no holes in clothes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from imagineid_sdk.compiled import compiled
+
+SOLID, OPEN = 64, 128
+"""Matte above which a pixel belongs to the person, and under which one is seen through."""
+WISPS = 8
+"""Pixels along the person's outline within which hairs may stray, and be seen through."""
+GAP = 9
+"""Pixels: half the width from which on a hole is a gap, as between hair and neck, and stays."""
+RIM = 3
+"""Pixels around a hole that are filled with it."""
+AROUND = 12.0
+"""Standard deviation, in pixels, of the surroundings whose colour fills a hole."""
+
+
+def mended(pixels: np.ndarray) -> np.ndarray:
+    """uint8 ``(height, width, 4)``, premultiplied colour and matte: what is not connected to the middle of the picture
+    goes, and small holes are filled with the colour around them."""
+    matte = pixels[..., 3]
+    height, width = matte.shape
+    middle = np.zeros(matte.shape, np.bool_)
+    middle[height // 2, width // 2] = True
+    person = _grown(connected(matte > SOLID, middle), WISPS)
+    kept = pixels * person[..., None].astype(np.uint8)
+    seen_through = kept[..., 3] < OPEN
+    border = np.zeros(matte.shape, np.bool_)
+    border[0] = border[:, 0] = border[:, -1] = True  # not below: clothes are cut off there
+    outside = connected(seen_through, border)
+    enclosed = seen_through & ~outside
+    gaps = connected(enclosed, ~_grown(~enclosed, GAP))
+    between_hairs = _grown(outside, WISPS)
+    holes = enclosed & ~gaps & ~between_hairs
+    return _filled(kept, _grown(holes, RIM)) if holes.any() else kept
+
+
+@compiled
+def connected(inside: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Pixels of the mask ``inside`` that are connected to one of ``start``, over sides; all are bool ``(height,
+    width)``."""
+    height, width = inside.shape
+    reached = np.zeros((height, width), np.bool_)
+    stack = np.empty(height * width, np.int64)
+    size = 0
+    for y in range(height):
+        for x in range(width):
+            if start[y, x] and inside[y, x]:
+                reached[y, x] = True
+                stack[size] = y * width + x
+                size += 1
+    while size:
+        size -= 1
+        y, x = divmod(stack[size], width)
+        for step_y, step_x in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            near_y, near_x = y + step_y, x + step_x
+            if 0 <= near_y < height and 0 <= near_x < width and inside[near_y, near_x] and not reached[near_y, near_x]:
+                reached[near_y, near_x] = True
+                stack[size] = near_y * width + near_x
+                size += 1
+    return reached
+
+
+def _grown(mask: np.ndarray, reach: int) -> np.ndarray:
+    planes = torch.from_numpy(mask)[None].float()
+    return F.max_pool2d(planes, 2 * reach + 1, 1, reach)[0].numpy() > 0
+
+
+def _filled(pixels: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Opaque in the holes, with the colour around them."""
+    planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float()
+    radius = int(3 * AROUND)
+    window = torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * AROUND**2)).expand(4, 1, 1, -1)
+    around = F.conv2d(F.pad(planes, (radius,) * 4, mode="replicate"), window, groups=4)
+    around = F.conv2d(around, window.transpose(2, 3), groups=4)
+    solid = 255 * around / around[:, 3:].clamp_min(1e-6)
+    filled = planes + (1 - planes[:, 3:] / 255) * solid
+    chosen = torch.where(torch.from_numpy(holes), filled, planes)
+    return chosen[0].round().clamp(0, 255).byte().movedim(0, -1).contiguous().numpy()
