@@ -17,11 +17,11 @@ def main(audio: str | Path = READING, folder: str | Path = "faces", how_many: st
     voice = pipe.listen(audio)
     print(f"age {voice.age.value:.0f} ± {voice.age.spread:.0f} years; what the voice leaves open, the seed decides")
 
-    Path(folder).mkdir(exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     for number, face in enumerate(pipe.imagine(audio, num_faces=int(how_many), seed=0)):
         print("written:", write_png(Path(folder) / f"face{number}.png", face.image))
         face.identity.save(Path(folder) / f"face{number}.safetensors")  # pipe(..., identity=this) lets it speak
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(__doc__) if "--help" in sys.argv else main(*sys.argv[1:])

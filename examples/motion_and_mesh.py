@@ -29,4 +29,4 @@ def main(audio: str | Path = CLIPS / "hello.wav", folder: str | Path = ".") -> N
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(__doc__) if "--help" in sys.argv else main(*sys.argv[1:])

@@ -21,4 +21,4 @@ def main(audio: str | Path = HELLO, video: str | Path = "hello.mp4") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(__doc__) if "--help" in sys.argv else main(*sys.argv[1:])

@@ -45,7 +45,8 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds for a client that sends nothing
 
     def do_POST(self) -> None:
-        self.unread = int(self.headers.get("Content-Length") or 0)
+        stated = self.headers.get("Content-Length") or "0"
+        self.unread = int(stated) if stated.isdecimal() else 0
         if not self.server.places.acquire(blocking=False):
             return self.refuse(503, "All places in the queue are taken. Try again in a few seconds.", retry="5")
         try:
@@ -102,7 +103,10 @@ def read_options(query: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, value in parse_qsl(query, strict_parsing=bool(query)):
         if name in NUMBERS:
-            options[name] = NUMBERS[name](value)
+            try:
+                options[name] = NUMBERS[name](value)
+            except ValueError:
+                raise ValueError(f"{name}={value!r} is no number.") from None
         elif name in WORDS and (name != "background" or value in COLOURS):
             options[name] = value
         else:

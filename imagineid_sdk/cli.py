@@ -255,13 +255,17 @@ def version() -> str:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="imagineid", description="From one audio clip, the talking face of nobody.")
+    parser = argparse.ArgumentParser(
+        prog="imagineid", description="From one audio clip, the talking face of nobody.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"imagineid {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add_command(name: str, run: Any, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
         sentence = f"{summary[0].upper()}{summary[1:]}."
-        added: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=sentence, epilog=epilog)
+        added: argparse.ArgumentParser = commands.add_parser(
+            name, help=summary, description=sentence, epilog=epilog, allow_abbrev=False
+        )
         added.set_defaults(run=run)
         return added
 

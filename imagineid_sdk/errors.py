@@ -93,10 +93,19 @@ class GenerationCancelled(ImagineIDError):
     """The caller stopped a run before its end; nothing of it was kept."""
 
 
+LONGEST_NAME = 255
+"""Bytes of a file's name that common file systems take."""
+
+
 def check_path(path: object, name: str = "path") -> None:
     """Raises OptionError unless `path` can name a file."""
     if not isinstance(path, (str, os.PathLike)):
         raise OptionError(f"{name}={path!r} is no path. Give a str or a pathlib.Path.")
+    parts = os.fsencode(os.fspath(path)).replace(b"\\", b"/").split(b"/")
+    if b"\0" in parts[-1] or max(map(len, parts)) > LONGEST_NAME:
+        raise OptionError(
+            f"{name}={str(path)[:60]!r}… can't name a file: it holds a NUL, or a name of over {LONGEST_NAME} bytes."
+        )
 
 
 def check_number(name: str, value: object, low: float, high: float, unit: str = "") -> None:

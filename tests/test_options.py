@@ -12,7 +12,7 @@ import torch
 
 from imagineid_sdk import Identity
 from imagineid_sdk.audio import load_audio
-from imagineid_sdk.errors import AudioError, OptionError, VideoError
+from imagineid_sdk.errors import AudioError, IdentityFileError, OptionError, VideoError
 from imagineid_sdk.options import (
     SEEDS,
     GenerateKwargs,
@@ -125,6 +125,20 @@ def test_the_rate_of_an_array_is_not_asked_of_a_file(pipeline, example_audio):
     options = {"identity_from": voice, "sampling_rate": 48_000, "seed": 3, "fps": 2, "output_type": "none"}
     heard = pipeline(example_audio / "hello.wav", **options).identity
     assert heard.gender == pipeline.imagine(voice, sampling_rate=48_000, seed=3, num_faces=1)[0].identity.gender
+
+
+def test_a_name_that_no_file_can_have_is_told_before_any_work(pipeline, talk, make_voice):
+    for name in ("x" * 300 + ".mp4", "a\0b.mp4"):
+        with pytest.raises(OptionError, match="can't name a file"):
+            talk.save(name)
+        with pytest.raises(OptionError, match="can't name a file"):
+            pipeline.write_mp4(make_voice(0.2), name)
+    with pytest.raises(OptionError, match="can't name a file"):
+        pipeline(make_voice(0.2), identity="x" * 300)
+    with pytest.raises(AudioError, match="is an address"):
+        pipeline("https://example.com/a.wav")
+    with pytest.raises(IdentityFileError, match=r"does not end in \.safetensors"):
+        talk.identity.save("anna.json")
 
 
 @pytest.mark.parametrize("save", ["save", "to_bytes", "load", "verify", "save_pretrained", "motion"])

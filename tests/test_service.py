@@ -64,7 +64,7 @@ def test_a_sound_is_answered_with_a_video_and_the_full_queue_with_503(served):
         (b"", "seed=3", 413, "1 MiB"),
         (b"0" * (1 << 20) + b"0", "seed=3", 413, "1 MiB"),
         (encoded(2.5), "seed=3", 422, "2 s are allowed"),
-        (encoded(0.3), "seed=three", 422, "three"),
+        (encoded(0.3), "seed=three", 422, "seed='three'"),
         (encoded(0.3), "fps=1e9", 422, "fps"),
         (encoded(0.3), "background=/etc/passwd", 422, "background"),
         (encoded(0.3), "identity=/etc/passwd", 422, "identity"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,10 @@ def theme() -> gr.themes.Base:
     return chosen.set(**quiet)
 
 
+FOLDERS = re.compile(r"'/(?:[^'/]+/)*")
+"""Where a visitor's file lies on this machine is nobody's business."""
+
+
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mistakes and cancellations are told in the page; the log is for faults."""
 
@@ -78,7 +83,8 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
         except GenerationCancelled:
             raise gr.Error("Cancelled.", title="Stopped", duration=4, print_exception=False) from None
         except ImagineIDError as error:
-            raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+            reason = FOLDERS.sub("'", str(error))
+            raise gr.Error(reason, title="That did not work", print_exception=False) from error
 
     return wrapped
 

@@ -89,6 +89,8 @@ def checked_path(source: str | os.PathLike[str]) -> Path:
     """The path of a readable, non-empty file, or a typed error."""
     path = Path(source)
     if not os.path.exists(path):  # unlike Path.exists, also False for names that no file system takes
+        if "://" in str(source):
+            raise AudioNotFoundError(f"{str(source)!r} is an address, and files are read here. Download it first.")
         raise AudioNotFoundError(f"There is no audio file at {str(path)!r} (looked from {Path.cwd()}). Check the path.")
     if path.is_dir():
         raise AudioError(f"{str(path)!r} is a folder, not an audio file. Give the path of one file in it.")

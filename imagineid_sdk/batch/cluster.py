@@ -31,8 +31,10 @@ class Cluster:
             raise MissingExtraError("A Ray cluster", "batch")
         import ray
 
+        self._joined = not ray.is_initialized()  # the caller may be connected already, and stays so
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            if self._joined:
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise OptionError(
                 f"ray={address!r} can't be reached: {error}. Start the cluster with ray start --head, or check the "
@@ -45,7 +47,8 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ray.shutdown()
+        if self._joined:
+            self._ray.shutdown()
 
     def work(self, jobs: list[Job]) -> Iterator[Entry]:
         """An entry for each, in the order in which they are finished."""

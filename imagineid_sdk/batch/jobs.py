@@ -65,7 +65,8 @@ class Entry:
 
 
 def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[Job]:
-    """A job for every clip of the folder, in the order of their paths.
+    """A job for every clip of the folder, in the order of their paths. Hidden files are left out: systems keep notes
+    under the names of sounds.
 
     Raises:
         OptionError: there is no such folder, or nothing in it.
@@ -73,8 +74,10 @@ def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[J
     if not folder.is_dir():
         raise OptionError(f"{str(folder)!r} is not a folder. Give the folder that the clips are in.")
     inside = output.resolve()
+    if folder.resolve() == inside or inside in folder.resolve().parents:
+        raise OptionError(f"The clips lie in the output {str(output)!r} itself. Give another folder for the videos.")
     clips = sorted(
-        path.relative_to(folder) for path in folder.rglob("*")
+        path.relative_to(folder) for path in folder.rglob("[!.]*")
         if path.suffix.lower() in SOUNDS and path.is_file() and inside not in path.resolve().parents
     )  # fmt: skip
     if not clips:

@@ -59,7 +59,9 @@ class Backdrop:
         except ValueError:  # rows of different lengths
             values = np.empty(0)
         if values.ndim == 3 and values.shape[2] in (3, 4) and values.dtype == np.uint8 and values.size:
-            return cls(_pixels(_fill(values[..., :3])))
+            alpha = values[..., 3:].astype(np.float32) / 255
+            over_white = values[..., :3] if not alpha.size else values[..., :3] * alpha + 255 * (1 - alpha)
+            return cls(_pixels(_fill(over_white)))
         raise OptionError(
             f"background={type(option).__name__} of shape {values.shape} can't be used. Give a place "
             f"({', '.join(PLACES)}), a colour word ({', '.join(COLORS)}), '#rrggbb', (r, g, b) in 0..255, a uint8 "
@@ -155,13 +157,20 @@ def _studio() -> torch.Tensor:
 
 
 def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError  # comes with diffusers
+    """uint8 ``(height, width, 3)``, the right way up; what is transparent shows white."""
+    from PIL import Image, ImageOps, UnidentifiedImageError  # comes with diffusers
 
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            return np.asarray(picture.convert("RGB"))
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16 bits of grey, which convert() would clip
+                return np.repeat((np.asarray(upright) / 257).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+            if upright.has_transparency_data:
+                white = Image.new("RGBA", upright.size, "white")
+                upright = Image.alpha_composite(white, upright.convert("RGBA"))
+            return np.asarray(upright.convert("RGB"))
     except FileNotFoundError as error:
         raise OptionError(
             f"background={str(path)!r} is neither a picture that exists nor a known place or colour. Places: "

@@ -43,6 +43,17 @@ def test_videos_that_lie_among_the_clips_are_not_clips(folder):
     assert "videos/a.mp4" not in [job.clip for job in find_jobs(folder, folder / "videos", "mp4", None)]
 
 
+def test_notes_that_a_system_hides_are_not_clips(folder, tmp_path):
+    (folder / "._a.wav").write_bytes(b"")
+    assert "._a.wav" not in [job.clip for job in find_jobs(folder, tmp_path / "out", "mp4", None)]
+
+
+def test_videos_do_not_go_into_the_folder_of_the_clips(folder):
+    for output in (folder, folder.parent):
+        with pytest.raises(OptionError, match="Give another folder"):
+            find_jobs(folder, output, "mp4", None)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(OptionError, match="no clips"):
         find_jobs(tmp_path, tmp_path / "out", "mp4", None)

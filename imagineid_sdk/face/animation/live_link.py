@@ -13,12 +13,13 @@ import json
 import math
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagineid_sdk.errors import OptionError, check_path
+from imagineid_sdk.errors import OptionError, check_number, check_path
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.files import placed_when_complete, typed_write_errors
 
@@ -49,6 +50,11 @@ ORDER = [BLENDSHAPE_INDEX[name[0].lower() + name[1:]] for name in BLENDSHAPE_COL
 DECIMALS = 10
 """As many as the app writes: float32 comes back to the last bit."""
 SUFFIXES = (".csv", ".json")
+SEPARATORS = ",", ";", "\t"
+MOST_FRAMES = 1_000_000
+"""That timecodes may span: one that is mistyped could fill the memory."""
+SAME_RATE = 0.02
+"""Share by which the rate of the timecodes may differ from the one that is given, if they are to tell missing rows."""
 
 
 def save_motion(motion: FaceMotion, path: str | os.PathLike[str]) -> Path:
@@ -73,7 +79,7 @@ def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback
     Args:
         path: a csv or json file.
         fps: frames per second; None reads it from the file. A csv tells it by its timecodes, which takes a second of
-            them.
+            them. They also tell rows that are missing, which are filled in between their neighbours.
         fallback: the rate of a file that does not tell its own.
 
     Raises:
@@ -92,10 +98,15 @@ def load_motion(path: str | os.PathLike[str], fps: float | None = None, fallback
         what = f"the columns {', '.join(missing[:3])} are missing" if missing else "it has no frames"
         raise OptionError(f"The motion {label!r} can't be used: {what}. Expected the columns of Live Link Face.")
     values = np.array([[_number(row, name, label, at) for name in VALUE_COLUMNS[:55]] for at, row in enumerate(rows)])
-    fps = fps or stated or _rate_of([str(row.get("Timecode", "")) for row in rows]) or fallback
+    told = _timecodes([str(row.get("Timecode", "")) for row in rows])
+    rates = fps, stated, None if told is None else told.fps, fallback
+    fps = next((rate for rate in rates if rate is not None), None)
     if fps is None:
         raise OptionError(f"The motion {label!r} does not tell its frame rate. Give it: fps=25.")
-    blendshapes = np.zeros((len(rows), len(ARKIT_BLENDSHAPES)), np.float32)
+    check_number(f"The motion {label!r}: fps", fps, 1, 120)
+    if told is not None and abs(told.fps / fps - 1) < SAME_RATE:
+        values = told.regular(values)
+    blendshapes = np.zeros((len(values), len(ARKIT_BLENDSHAPES)), np.float32)
     blendshapes[:, ORDER] = values[:, :52]
     head_pose = np.round(np.degrees(values[:, 52:]) * HEAD_SIGNS, 6).astype(np.float32)
     return FaceMotion(float(fps), blendshapes, head_pose + np.float32(0)).checked(label)  # + 0: no negative zeros
@@ -152,8 +163,13 @@ def _json_text(motion: FaceMotion) -> str:
 
 
 def _read_csv(text: str, label: str) -> tuple[None, list[dict[str, Any]]]:
+    header = text.partition("\n")[0]
+    separator = max(SEPARATORS, key=header.count)
+    if separator != ",":  # a spreadsheet of a country that writes 0,5
+        text = text.replace(",", ".")
     try:
-        return None, [row for row in csv.DictReader(io.StringIO(text), strict=True) if any(row.values())]
+        rows = csv.DictReader(io.StringIO(text), strict=True, delimiter=separator)
+        return None, [row for row in rows if any(row.values())]
     except csv.Error as error:
         raise OptionError(f"The motion {label!r} is not a readable csv file: {error}.") from error
 
@@ -181,9 +197,22 @@ def _number(row: dict[str, Any], name: str, label: str, at: int) -> float:
         ) from error
 
 
-def _rate_of(timecodes: list[str]) -> float | None:
-    """Frames per second, from the step between timecodes and from where a new second begins; None if none does."""
-    moments = [re.fullmatch(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
+@dataclass(frozen=True, eq=False)
+class Timecodes:
+    """Frames per second, and the number of every row's frame, from 0 on: rows may be missing."""
+
+    fps: float
+    frames: np.ndarray
+
+    def regular(self, values: np.ndarray) -> np.ndarray:
+        """Values ``(rows, columns)`` with those of the missing rows, linear between their neighbours."""
+        every = np.arange(int(self.frames[-1]) + 1)
+        return np.stack([np.interp(every, self.frames, column) for column in values.T], axis=1)
+
+
+def _timecodes(codes: list[str]) -> Timecodes | None:
+    """What timecodes say, by the step between them and by where a new second begins; None if that can't be told."""
+    moments = [re.fullmatch(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)", code.strip()) for code in codes]
     if len(moments) < 3 or not all(moments):
         return None
     parts = [[float(part) for part in moment.groups()] for moment in moments if moment]
@@ -194,10 +223,12 @@ def _rate_of(timecodes: list[str]) -> float | None:
     if not len(new) or not len(same):
         return None
     step = float(np.median(np.diff(within)[same]))
-    base = round(step + float(np.median(within[new] - within[new + 1])))  # parts of a second
-    length = (seconds[-1] - seconds[0]) * base + within[-1] - within[0]
-    if length <= 0:
+    base = round(step + float(np.max(within[new] - within[new + 1])))  # parts of a second; gaps say less
+    times = (seconds - seconds[0]) * base + within - within[0]
+    if step <= 0 or (np.diff(times) <= 0).any() or times[-1] / step > MOST_FRAMES:
         return None
-    fps = base * (len(timecodes) - 1) / length
+    frames = np.round(times / step)
+    step = times[-1] / frames[-1]  # codes are rounded
+    fps = base / step
     usual = [one for one in (base, base * 1000 / 1001) if abs(one - fps) < 0.01]
-    return float(usual[0]) if usual else round(fps, 3)
+    return Timecodes(float(usual[0]) if usual else round(fps, 3), frames)

@@ -171,6 +171,8 @@ class Identity:
 
         check_path(path)
         path = Path(path)
+        if path.suffix.lower() != ".safetensors":
+            raise IdentityFileError(f"{str(path)!r} does not end in .safetensors. Change the name.")
         tensors = {"code": self.code.astype(np.float32)}
         if self.traits is not None:
             tensors["traits"] = self.traits.astype(np.float32)

@@ -65,6 +65,33 @@ def test_an_edit_in_a_spreadsheet_is_what_comes_back(tmp_path, motion):
     assert np.array_equal(loaded.blendshapes[:, others], motion.blendshapes[:, others])
 
 
+@pytest.mark.parametrize(("separator", "point"), [(";", ","), ("\t", ".")])
+def test_a_spreadsheet_of_another_country_is_read(tmp_path, motion, separator, point):
+    path = motion.save(tmp_path / "talk.csv")
+    path.write_text(path.read_text().replace(",", separator).replace(".", point))
+    loaded = FaceMotion.load(path)
+    assert loaded.fps == 25 and np.array_equal(loaded.blendshapes, motion.blendshapes)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_rows_that_were_cut_out_are_filled_in_where_they_were(tmp_path, motion, suffix):
+    path = motion.save(tmp_path / f"talk{suffix}")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:20] + lines[40:]))
+    loaded = FaceMotion.load(path)
+    assert loaded.fps == 25 and len(loaded) == len(motion)
+    assert np.array_equal(loaded.blendshapes[45:], motion.blendshapes[45:])
+    steps = np.diff(loaded.blendshapes[22:35], axis=0)
+    assert np.abs(steps - steps[0]).max() < 1e-5, "straight from one neighbour to the other"
+
+
+def test_a_rate_of_nothing_is_refused(tmp_path, motion):
+    path = motion.save(tmp_path / "talk.json")
+    path.write_text(path.read_text().replace('"fps": 25.0', '"fps": 0'))
+    with pytest.raises(OptionError, match="fps=0"):
+        FaceMotion.load(path)
+
+
 def test_a_recording_of_a_phone_tells_its_rate(tmp_path, motion):
     """The app's timecodes begin at the time of day, between two frames."""
     path = motion.save(tmp_path / "phone.csv")
