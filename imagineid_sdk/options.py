@@ -190,6 +190,12 @@ class GenerateOptions(PortraitOptions):
             raise OptionError("speakers='separate' needs the whole clip. Call pipe(clip, ...).save(path) instead.")
         return self
 
+    def for_renderer(self) -> GenerateOptions:
+        """The same; raises OptionError if a renderer does not give such frames."""
+        if self.output_type not in ("uint8", "latent"):
+            raise OptionError(f"output_type={self.output_type!r} can't be used. A renderer gives 'uint8' or 'latent'.")
+        return self
+
     def for_file(self, target: Any) -> GenerateOptions:
         """The same; raises OptionError if these frames don't go into a video file of the target's ending.
 
@@ -208,17 +214,18 @@ def check_names(options: Iterable[str], known: Iterable[str], caller: str, besid
         raise OptionError(unknown_option(caller, unknown[0], [*beside, *known]))
 
 
-def check_imagine(options: Iterable[str]) -> None:
-    """Raises OptionError for an option that ``imagine`` does not have."""
-    own = "num_faces", "seed", "generator", "sampling_rate", "callback_on_step_end"
-    check_names(options, PortraitKwargs.__annotations__, "imagine()", own)
-
-
-def check_renderer(options: Mapping[str, Any]) -> None:
-    """Raises OptionError for an option that ``renderer`` does not have."""
-    check_names(options, RendererKwargs.__annotations__, "renderer()", ["identity"])
-    if (kind := options.get("output_type", "uint8")) not in ("uint8", "latent"):
-        raise OptionError(f"output_type={kind!r} can't be used. A renderer gives 'uint8' or 'latent'.")
+def options_of(caller: Literal["imagine", "renderer", "stream"], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they are. Raises OptionError for one that this method does not have."""
+    keywords, own = {
+        "imagine": (
+            PortraitKwargs, ("num_faces", "seed", "generator", "sampling_rate", "callback_on_step_end"),
+        ),
+        "renderer": (RendererKwargs, ("identity",)),
+        "stream": (VideoKwargs, ("look_ahead", "settle")),
+    }[caller]  # fmt: skip
+    taken = [*keywords.__annotations__, *(GenerateOptions.beside if caller == "stream" else ())]
+    check_names(options, taken, f"{caller}()", own)
+    return dict(options)
 
 
 def check_callable(name: str, value: object) -> None:

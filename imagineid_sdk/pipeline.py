@@ -23,7 +23,7 @@ from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
 from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
 from imagineid_sdk.many import generate_each, load_clips
-from imagineid_sdk.options import GenerateOptions, PortraitKwargs, RendererKwargs, check_imagine, check_renderer
+from imagineid_sdk.options import GenerateOptions, PortraitKwargs, RendererKwargs, options_of
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import read_dtype
 from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
@@ -128,8 +128,8 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         Raises:
             AudioError, OptionError: as for a call.
         """
-        check_imagine(options)
-        _, settings = self._read({"callback_on_step_end": callback_on_step_end, **options})
+        chosen = options_of("imagine", options) | {"callback_on_step_end": callback_on_step_end}
+        _, settings = self._read(chosen)
         seeds = resolver.seeds_of_faces(num_faces, seed, generator)
         voice, faces = self.listen(audio, sampling_rate=sampling_rate), []
         for one in self.progress_bar(seeds):
@@ -196,7 +196,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             OptionError: an option is unknown or out of range.
         """
         listening = self._listener().open(live_latency(look_ahead))
-        factors, settings = self._read({**options}, streamed=True)
+        factors, settings = self._read(options_of("stream", options), streamed=True)
         return FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle)
 
     def write_mp4(
@@ -231,9 +231,9 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
         The face is imagined first if ``identity`` has none; ``renderer.identity`` has it. ``options`` are the keywords
         of `RendererKwargs`, and errors those of a call."""
-        check_renderer(options)
-        _, settings = self._read({"identity": identity, **options})
-        return resolver.make_renderer(self, resolver.recall_person(self, identity, settings), settings)
+        _, settings = self._read({"identity": identity, **options_of("renderer", options)})
+        person = resolver.recall_person(self, identity, settings.for_renderer())
+        return resolver.make_renderer(self, person, settings)
 
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)

@@ -109,6 +109,11 @@ def test_a_call_does_not_advise_the_option_that_it_refuses(pipeline, make_voice)
         assert name not in str(told.value).split("The options are:")[1].replace(",", "").split()
 
 
+def test_a_typo_in_an_option_of_a_stream_is_answered_with_those_of_a_stream(pipeline):
+    with pytest.raises(OptionError, match=r"stream\(\) has no option 'lookahead'. The options are: look_ahead, settle"):
+        pipeline.stream(lookahead=1)
+
+
 def test_counting_on_from_the_last_seed_is_refused(pipeline, make_voice):
     with pytest.raises(OptionError, match="Give a smaller one"):
         pipeline.imagine(make_voice(0.5), num_faces=2, seed=SEEDS - 1)

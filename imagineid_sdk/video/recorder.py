@@ -37,7 +37,7 @@ FASTSTART = dict.fromkeys(("mp4", "mov"), ("-movflags", "+faststart"))
 """A file plays before it is fully downloaded; webm does so by itself."""
 
 LIVE_MP4 = [
-    "-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+default_base_moof",
+    "-tune", "zerolatency", "-g", "25", "-movflags", "+frag_keyframe+empty_moov+delay_moov+default_base_moof",
     "-frag_duration", "200000", "-flush_packets", "1",
 ]  # fmt: skip
 """Fragments of a fifth of a second, each sent at once."""
