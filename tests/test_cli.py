@@ -269,6 +269,23 @@ def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_
     assert os.listdir(tmp_path) == ["minute.wav"]
 
 
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_is_told_even_if_tidying_up_after_it_fails(monkeypatch, voice, sent, status):
+    def load(model):
+        try:
+            os.kill(os.getpid(), sent)
+            time.sleep(5)
+        finally:
+            1 / 0  # noqa: B018
+
+    monkeypatch.setattr(cli, "load_pipeline", load)
+    before = signal.signal(sent, signal.default_int_handler if sent == signal.SIGINT else signal.SIG_DFL)
+    try:
+        assert run("listen", voice) == status
+    finally:
+        signal.signal(sent, before)
+
+
 def test_a_signal_that_was_ignored_on_purpose_stays_so(monkeypatch, voice, tmp_path):
     """nohup ignores SIGHUP, so that the work goes on when the terminal is closed."""
     seen = []
