@@ -224,7 +224,8 @@ def options_of(caller: Literal["imagine", "renderer", "stream"], options: Mappin
         "stream": (VideoKwargs, ("look_ahead", "settle")),
     }[caller]  # fmt: skip
     taken = [*keywords.__annotations__, *(GenerateOptions.beside if caller == "stream" else ())]
-    check_names(options, taken, f"{caller}()", own)
+    explained = ("output_type", "speakers") if caller == "stream" else ()  # `for_stream` says why it has none
+    check_names([name for name in options if name not in explained], taken, f"{caller}()", own)
     return dict(options)
 
 
