@@ -25,8 +25,10 @@ from imagineid_sdk import Identity, ImagineIDPipeline, load_audio
 from imagineid_sdk.audio.decoding import open_audio, open_pipe
 from imagineid_sdk.errors import AudioError, IdentityFileError, ModelError, OptionError, VideoReadError, WeightsError
 from imagineid_sdk.hub.download import HubOptions, fetch
+from imagineid_sdk.hub.plausible import check_network
 from imagineid_sdk.hub.recipes import Recipe
 from imagineid_sdk.hub.sources import fetch_model
+from imagineid_sdk.models import EmotionEncoder
 from imagineid_sdk.video import verify
 from tests.conftest import ROOT, voice_like
 
@@ -338,3 +340,12 @@ def test_an_identity_that_describes_nobody_is_refused(person, tmp_path, said):
     save_file({"code": person.code}, path)
     with pytest.raises(IdentityFileError, match="not an identity file"):
         Identity.load(path)
+
+
+@pytest.mark.parametrize("value", ["#20c040", [1.0], True, None])
+def test_a_number_that_a_config_does_not_hold_is_named(pipeline, tmp_path, value):
+    pipeline.emotion_encoder.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"sharpness": value}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="sharpness in its config.json"):
+        check_network(EmotionEncoder, tmp_path, None)

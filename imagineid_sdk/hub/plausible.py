@@ -7,6 +7,7 @@ and weights that lack a tensor would be filled up with random numbers. So each n
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -108,6 +109,8 @@ def check_network(kind: type[Any], folder: Path, variant: str | None) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"its config.json is a {type(config).__name__}, and an object is expected")
+    if kind.__module__.startswith("imagineid_sdk."):
+        check_kinds(kind, config)
     with torch.device("meta"), no_larger_than(stored):
         network = kind.from_config({name: value for name, value in config.items() if name != "_name_or_path"})
     if kind.__module__.startswith("diffusers.") and kind.__name__ != "UNet2DConditionModel":
@@ -117,6 +120,20 @@ def check_network(kind: type[Any], folder: Path, variant: str | None) -> None:
             raise ValueError(f"its weights lack {name}")
         if stored[name] != tuple(tensor.shape):
             raise ValueError(f"{name} has the shape {stored[name]}, and its config says {tuple(tensor.shape)}")
+
+
+def check_kinds(kind: type[Any], config: Mapping[str, Any]) -> None:
+    """Raises for a value of another kind than the default of the network's constructor."""
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():
+        default, value = parameter.default, config.get(name, parameter.default)
+        if isinstance(default, (list, tuple)):
+            fits = isinstance(value, (list, tuple))
+        elif isinstance(default, bool) or not isinstance(default, (int, float)):
+            continue
+        else:
+            fits = isinstance(value, (int, type(default))) and not isinstance(value, bool) and math.isfinite(value)
+        if not fits:
+            raise ValueError(f"{name} in its config.json is {value!r}, and a value such as {default!r} is expected")
 
 
 def stored_shapes(path: Path) -> Shapes:
