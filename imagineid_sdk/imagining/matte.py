@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from imagineid_sdk.compiled import compiled
+from imagineid_sdk.imagining.pixels import blurred
 
 SOLID, OPEN = 64, 128
 """Matte above which a pixel belongs to the person, and under which one is seen through."""
 WISPS = 8
 """Pixels along the person's outline within which hairs may stray, and be seen through."""
 GAP = 9
-"""Pixels: half the width from which on a hole is a gap, as between hair and neck, and stays."""
+"""Pixels. A hole that holds a square of twice this side is a gap, such as that between hair and neck, and stays."""
 RIM = 3
 """Pixels around a hole that are filled with it."""
 AROUND = 12.0
@@ -75,9 +76,7 @@ def _filled(pixels: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Opaque in the holes, with the colour around them."""
     planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float()
     radius = int(3 * AROUND)
-    window = torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * AROUND**2)).expand(4, 1, 1, -1)
-    around = F.conv2d(F.pad(planes, (radius,) * 4, mode="replicate"), window, groups=4)
-    around = F.conv2d(around, window.transpose(2, 3), groups=4)
+    around = blurred(planes, torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * AROUND**2)))
     solid = 255 * around / around[:, 3:].clamp_min(1e-6)
     filled = planes + (1 - planes[:, 3:] / 255) * solid
     chosen = torch.where(torch.from_numpy(holes), filled, planes)

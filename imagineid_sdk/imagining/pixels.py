@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 def to_pixels(images: torch.Tensor) -> np.ndarray:
@@ -23,3 +24,12 @@ def to_images(pixels: np.ndarray) -> torch.Tensor:
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, 1).float() / 255
     color, matte = planes[:, :3], planes[:, 3:]
     return torch.cat([color + (1 - matte) * 0.5, matte], 1) * 2 - 1
+
+
+def blurred(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Images ``(batch, channels, height, width)``, each pixel the mean of those around it along both axes with the same
+    ``weights`` ``(2 * radius + 1,)``, of any sum."""
+    channels, radius = images.shape[1], len(weights) // 2
+    across = (weights / weights.sum()).expand(channels, 1, 1, -1)
+    padded = F.pad(images, (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, across, groups=channels), across.transpose(2, 3), groups=channels)

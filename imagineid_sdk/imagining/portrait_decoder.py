@@ -12,6 +12,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from torch import nn
 
 from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock
+from imagineid_sdk.imagining.pixels import blurred
 from imagineid_sdk.quantization import PackedModelMixin
 
 GRID_PATCH = 1.5
@@ -25,14 +26,7 @@ def remove_grid(pixels: torch.Tensor) -> torch.Tensor:
     radius = int(4 * GRID_PATCH)
     across = torch.arange(-radius, radius + 1, device=pixels.device)
     patch = torch.exp(-(across**2) / (2 * GRID_PATCH**2))
-    return pixels + _blur(pixels, patch) - _blur(pixels, patch * (across % 2 == 0))
-
-
-def _blur(pixels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    channels, radius = pixels.shape[1], len(weights) // 2
-    across = (weights / weights.sum()).expand(channels, 1, 1, -1)
-    padded = F.pad(pixels, (radius,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, across, groups=channels), across.transpose(2, 3), groups=channels)
+    return pixels + blurred(pixels, patch) - blurred(pixels, patch * (across % 2 == 0))
 
 
 class NoiseInjection(nn.Module):
