@@ -11,6 +11,8 @@ crash or a hang is counted and the next case goes on. Exit status 1 if anything 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
 import os
 import resource
@@ -39,8 +41,12 @@ START = 180.0
 """Seconds that a process may take to be ready."""
 WARM = 0.2
 """Share of the cases after which memory is what it should stay."""
-GROWTH = 96
-"""MiB that a process may grow from then on: what malloc and torch keep. A leak of one sound in ten is more."""
+GROWTH = 32
+"""MiB that a process may grow from then on. A leak of one sound in thirty is more."""
+MEMORY_EVERY = 10
+"""Cases from one look at the memory to the next."""
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""malloc keeps a heap for each thread that ever was, 30 MiB at a time: no leak, but it would hide one."""
 ADDRESS_SPACE = 12 << 30
 
 
@@ -83,7 +89,7 @@ def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
             say(
                 end=number,
                 seconds=spent,
-                memory=memory(),
+                memory=memory_in_use() if number % MEMORY_EVERY == 0 else None,
                 files=len(os.listdir("/proc/self/fd")),
                 left=children(),
                 **facts,
@@ -93,6 +99,13 @@ def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
 def memory() -> float:
     """MiB that this process holds."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def memory_in_use() -> float:
+    """The same without garbage, and without what malloc keeps for later: this grows only if something leaks."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return memory()
 
 
 def children() -> int:
@@ -123,7 +136,8 @@ class Findings:
 
     def take(self, facts: dict[str, Any]) -> None:
         self.slowest = max(self.slowest, facts["seconds"])
-        self.memory.append(facts["memory"])
+        if facts["memory"] is not None:
+            self.memory.append(facts["memory"])
         self.files.append(facts["files"])
         self.left = max(self.left, facts["left"])
         if facts["outcome"] == "failure":
@@ -133,13 +147,11 @@ class Findings:
 
     def settle(self) -> None:
         """Growth within one process, from when it was warm."""
-        if len(self.memory) > 10:
-            warm = int(len(self.memory) * WARM)
-            # The least of the last tenth: what one case holds for a moment is no growth.
-            self.growth = max(
-                self.growth, min(self.memory[-max(1, len(self.memory) // 10) :]) - max(self.memory[:warm])
-            )
-            self.file_growth = max(self.file_growth, self.files[-1] - max(self.files[:warm]))
+        if len(self.files) > 10:
+            self.file_growth = max(self.file_growth, self.files[-1] - max(self.files[: int(len(self.files) * WARM)]))
+        if len(self.memory) > 4:
+            warm = max(self.memory[: max(1, int(len(self.memory) * WARM))])
+            self.growth = max(self.growth, self.memory[-1] - warm)
         self.memory, self.files = [], []
 
     @property
@@ -167,6 +179,7 @@ def watch_process(room: str, seed: int, first: int, last: int, seconds: float, f
     command = [sys.executable, "-m", "benchmarks.fuzz", "--worker", room, str(first), str(last), "--seed", str(seed)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
+        env=os.environ | ONE_ARENA,
     ) as process, selectors.DefaultSelector() as selector:  # fmt: skip
         output = cast(IO[bytes], process.stdout)
         selector.register(output, selectors.EVENT_READ)

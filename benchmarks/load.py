@@ -8,6 +8,7 @@ Exit status 1 if a pixel differs. Seconds of a busy machine say little; seconds 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -120,6 +121,7 @@ def child(numbers: list[int], seconds: float) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(one_by_one(pipe, numbers, seconds)), flush=True)
+    gc.freeze()  # as the command does: else Python takes a second to look through torch for garbage at exit
 
 
 def on_one_thread(run: Callable[[], Done]) -> Done:

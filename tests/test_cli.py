@@ -63,6 +63,15 @@ def test_version_is_the_packages(capsys):
     assert f'version = "{imagineid_sdk.__version__}"' in (ROOT / "pyproject.toml").read_text()
 
 
+def test_the_command_ends_at_once(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(sys, "argv", ["imagineid", "info", "nowhere.json"])
+    monkeypatch.setattr(cli.gc, "freeze", lambda: frozen.append(True))
+    with pytest.raises(SystemExit) as ended:
+        cli.command()
+    assert ended.value.code == 2 and frozen  # else Python searches all of torch for garbage for a second
+
+
 def test_help_and_mistakes_need_no_heavy_import():
     program = "import sys, imagineid_sdk.cli as cli; cli.main(['generate', 'nowhere.wav', '-o', 'a.mp4']); "
     program += "print([name for name in ('torch', 'diffusers', 'numba') if name in sys.modules])"

@@ -137,6 +137,19 @@ class VoiceProfile:
         """The part about who speaks."""
         return SpeakerIdentity(self.embedding, self.gender, self.age)
 
+    def __str__(self) -> str:
+        """A summary in four lines, for a reader."""
+        heard = self.to_dict()
+        pitch = heard["prosody"]["median_pitch_hz"]
+        word = "female" if self.gender.value > 0.5 else "male"
+        return "\n".join([
+            f"clip     {self.duration:.2f} s, {heard['prosody']['speech_share']:.0%} speech"
+            + (f", median pitch {pitch:.0f} Hz" if pitch else ""),
+            f"gender   {word} ({self.gender.value:.2f} on a scale from 0 male to 1 female){_doubt(self.gender)}",
+            f"age      {self.age.value:.0f} ± {self.age.spread:.0f} years{_doubt(self.age)}",
+            f"emotion  {self.emotion.label}, intensity {self.emotion.intensity:.2f}",
+        ])  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         """A summary of plain numbers, strings and dicts that `json.dumps` accepts; tracks are reduced to figures."""
         speech = self.prosody.speech > 0.5
@@ -169,3 +182,7 @@ def _attribute_dict(attribute: Attribute) -> dict[str, Any]:
         "spread": round(float(attribute.spread), 4),
         "heard": bool(attribute.heard),
     }
+
+
+def _doubt(attribute: Attribute) -> str:
+    return "" if attribute.heard else "; the voice does not tell, the seed decides"

@@ -97,6 +97,19 @@ class Recipe(BaseModel):
         except ValidationError as error:
             raise ModelError(f"{path} is not a recipe. {_explain(error)}") from None
 
+    def __str__(self) -> str:
+        """A few lines for each role, and the size of all downloads."""
+        lines = [f"{self.name}: {self.description}", ""]
+        for role, source in self.roles().items():
+            place = f"{source.repo}/{source.subfolder}".rstrip("/")
+            lines += [
+                f"{role:16} {source.purpose}",
+                f"{'':16} {place} at {source.revision}: {', '.join(source.files)}",
+                f"{'':16} {source.megabytes} MB, licence {source.license}",
+            ]
+        total = sum(source.megabytes for source in self.roles().values())
+        return "\n".join([*lines, "", f"{total} MB in all, downloaded when the model is first loaded."])
+
     def roles(self) -> dict[str, Source]:
         return {name: getattr(self, name) for name in ROLES}
 
