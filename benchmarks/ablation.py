@@ -100,4 +100,4 @@ def _only_warped(pipe: Any, person: Any, motion: Any) -> Iterator[np.ndarray]:
     straight[..., :3] *= straight[..., 3:] / 255
     portrait = to_images(straight)
     for drawn, _ in performance.draw(motion):
-        yield backdrop.lay_behind(to_pixels(warp(portrait, drawn.flow)))
+        yield backdrop.composite(to_pixels(warp(portrait, drawn.flow)))

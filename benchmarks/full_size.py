@@ -25,7 +25,7 @@ from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.hub.loading import embedded_components
 from imagineid_sdk.imagining.sd15.backend import WINDOW
 from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
-from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
+from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, denoise_window, without_motion
 
 TEXT = (1, 77, 768)
 """Embeddings of CLIP ViT-L/14, the text encoder of Stable Diffusion 1.5."""
@@ -91,7 +91,7 @@ def measure(device: str, size: int, frames: int, steps: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(frames, 4, size // 8, size // 8, generator=generator).to(device)
     text = torch.randn(*TEXT, generator=generator).to(device)
-    networks, scheduler = Networks(parts["denoiser"], parts["controlnet"]), parts["scheduler"]
+    networks, scheduler = DenoisingNetworks(parts["denoiser"], parts["controlnet"]), parts["scheduler"]
 
     with without_motion(parts["denoiser"]):
         reference, reference_seconds = timed(

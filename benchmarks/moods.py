@@ -189,7 +189,7 @@ def probe_rows(heard: dict[str, tuple[EmotionEncoder, list[Recording]]]) -> list
         voices = torch.from_numpy(np.stack([r.embedding for r in recordings]))
         seen.setdefault("statistics, nothing subtracted", pooled(sums)[0].numpy())
         with torch.no_grad():
-            seen[f"{name}: without voice and words"] = stage.manner(sums, voices).numpy()
+            seen[f"{name}: without voice and words"] = stage.residual(sums, voices).numpy()
             logits, strength = stage(sums, voices)
             seen[f"{name}: moods and strength"] = torch.cat([logits.softmax(1), strength[:, None]], dim=1).numpy()
     actor, sentence, mood = (

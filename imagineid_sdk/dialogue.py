@@ -97,7 +97,7 @@ def make_dialogue(
     Raises:
         OptionError: a person or a motion is given: there are several people.
     """
-    from imagineid_sdk.many import generate_clip
+    from imagineid_sdk.clips import generate_clip
 
     turns = find_turns(pipe.identity_encoder.eval(), clip.samples)
     shares = parts_of(turns)

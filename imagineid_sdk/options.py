@@ -171,7 +171,7 @@ class GenerateOptions(PortraitOptions):
         if self.emotion is not None and self.emotion not in EMOTIONS:
             raise OptionError(f"emotion={self.emotion!r} is not known. Choose one of: {', '.join(EMOTIONS)}.")
 
-    def manner(self) -> dict[str, Any]:
+    def motion_options(self) -> dict[str, Any]:
         """The part about motion, as `Animator` takes it."""
         names = ("fps", "emotion", "emotion_intensity", "head_motion", "blink", "gaze")
         return {name: getattr(self, name) for name in names}

@@ -12,23 +12,23 @@ from typing_extensions import Self, Unpack
 
 from imagineid_sdk import models, resolver
 from imagineid_sdk.audio import AudioSource, load_audio
-from imagineid_sdk.audio.decoding import AudioStream, open_audio
+from imagineid_sdk.audio.decoding import AudioStream
+from imagineid_sdk.clips import generate_each, load_clips, write_clip
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.face.persona.resolve import model_fingerprint
+from imagineid_sdk.face.persona.sources import model_fingerprint
 from imagineid_sdk.hub.loading import LoadOptions, lay_out, load_components
 from imagineid_sdk.hub.plausible import typed_load_errors
 from imagineid_sdk.hub.saving import saved_as_a_whole
 from imagineid_sdk.imagining.workers import Workers
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
-from imagineid_sdk.listening.stream import FILE, LIVE, live_latency
-from imagineid_sdk.many import generate_each, load_clips
-from imagineid_sdk.options import GenerateOptions, PortraitKwargs, RendererKwargs, options_of
+from imagineid_sdk.listening.stream import LIVE, live_latency
+from imagineid_sdk.options import PortraitKwargs, RendererKwargs, options_of
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
-from imagineid_sdk.precision import read_dtype
-from imagineid_sdk.resolver import CallKwargs, Factors, Generators, Person, Renderer, StepCallback, StreamKwargs
-from imagineid_sdk.streaming import Callback, FaceStream, record
-from imagineid_sdk.video.provenance import Signing, file_tags, read_signer
+from imagineid_sdk.precision import cast, read_dtype
+from imagineid_sdk.resolver import CallKwargs, Generators, Person, Renderer, StepCallback, StreamKwargs
+from imagineid_sdk.streaming import SETTLE, Callback, FaceStream
+from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
@@ -92,10 +92,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As in diffusers; a dtype is that of the networks that imagine, the others stay in float32."""
         given = next((arg for arg in args if isinstance(arg, torch.dtype)), kwargs.pop("dtype", None))
-        dtype = read_dtype(given)
-        for module in (getattr(self, name, None) for name in models.IMAGINING):
-            if dtype is not None and isinstance(module, torch.nn.Module):
-                torch.nn.Module.to(module, dtype)
+        cast([getattr(self, name, None) for name in models.IMAGINING], read_dtype(given))
         super().to(*(arg for arg in args if arg is not None and not isinstance(arg, torch.dtype)), **kwargs)
         return self
 
@@ -106,8 +103,17 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             super().save_pretrained(partial, **options)
 
     def listen(self, audio: AudioSource, *, sampling_rate: int | None = None) -> VoiceProfile:
-        """The profile of a voice; no pixels. Sex and age come with how sure they are; ``heard`` is False where the
-        voice said too little. Raises AudioError for a sound that can't be used."""
+        """Who speaks, what is said, and how; no pixels.
+
+        Args:
+            audio, sampling_rate: as for `load_audio`.
+
+        Returns:
+            The profile; sex and age say how sure they are, and ``heard`` is False where the voice says too little.
+
+        Raises:
+            AudioError: the sound can't be used.
+        """
         self.workers = self.workers.in_this_process()
         return self._listener().listen(load_audio(audio, sampling_rate))
 
@@ -123,13 +129,10 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             num_faces: how many; face ``i`` has the seed ``seed + i``.
             generator: draws the seeds instead; one, or one for each face.
             callback_on_step_end: as in a call.
-            **options: the fields of `PortraitOptions`.
-
-        Raises:
-            AudioError, OptionError: as for a call.
+            **options: the fields of `PortraitOptions`; errors are those of a call.
         """
         chosen = options_of("imagine", options) | {"callback_on_step_end": callback_on_step_end}
-        _, settings = self._read(chosen)
+        _, settings = resolver.read_options(self, chosen)
         seeds = resolver.seeds_of_faces(num_faces, seed, generator)
         voice, faces = self.listen(audio, sampling_rate=sampling_rate), []
         for one in self.progress_bar(seeds):
@@ -140,14 +143,12 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
 
     @overload
     def __call__(
-        self, audio: list[AudioSource], *, callback: Callback | None = None, return_dict: Literal[True] = True,
-        **options: Unpack[CallKwargs],
-    ) -> list[ImagineIDOutput]: ...  # fmt: skip
+        self, audio: list[AudioSource], *, callback: Callback | None = None,
+        return_dict: Literal[True] = True, **options: Unpack[CallKwargs]) -> list[ImagineIDOutput]: ...  # fmt: skip
     @overload
     def __call__(
         self, audio: AudioSource | None = None, *, content: AudioSource | None = None, callback: Callback | None = None,
-        return_dict: Literal[True] = True, **options: Unpack[CallKwargs],
-    ) -> ImagineIDOutput: ...  # fmt: skip
+        return_dict: Literal[True] = True, **options: Unpack[CallKwargs]) -> ImagineIDOutput: ...  # fmt: skip
     @overload
     def __call__(self, audio: Any = None, *, return_dict: bool, **options: Any) -> tuple[Any, ...] | list[Any]: ...
     def __call__(
@@ -169,7 +170,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             IdentityFileError: ``identity`` can't be used.
             GenerationCancelled: the callback returned False.
         """
-        factors, settings = self._read(options)
+        factors, settings = resolver.read_options(self, options)
         clips = load_clips(resolver.spoken(audio, content), factors, settings)
         talks = generate_each(self, clips, factors, settings, callback)
         outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
@@ -179,11 +180,19 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
     ) -> Iterator[ImagineIDOutput]:
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
-        ``options`` are those of a call. Paths and options are checked at once; an AudioError names its clip."""
-        return generate_each(self, clips, *self._read({**options}), callback)
+
+        Args:
+            clips: sounds that `load_audio` takes. Paths are checked at once.
+            callback, **options: as in a call.
+
+        Raises:
+            AudioError: a sound can't be used; the message names the clip.
+            OptionError: as for a call, at once.
+        """
+        return generate_each(self, clips, *resolver.read_options(self, {**options}), callback)
 
     def stream(
-        self, *, look_ahead: float = LIVE.seconds, settle: float = 3.0, **options: Unpack[StreamKwargs]
+        self, *, look_ahead: float = LIVE.seconds, settle: float = SETTLE, **options: Unpack[StreamKwargs]
     ) -> FaceStream:
         """A face for sound that is still coming, of unknown length, in constant memory; see `FaceStream`.
 
@@ -196,7 +205,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             OptionError: an option is unknown or out of range.
         """
         listening = self._listener().open(live_latency(look_ahead))
-        factors, settings = self._read(options_of("stream", options), streamed=True)
+        factors, settings = resolver.read_options(self, options_of("stream", options), streamed=True)
         return FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle)
 
     def write_mp4(
@@ -215,35 +224,24 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             callback: called as ``callback(frames_done, frames_known)``.
             sign: as in `ImagineIDOutput.save`; only for a path.
             **options: as in a call.
+
+        Raises:
+            VideoError: the file can't be written. Other errors are those of a call. None leaves a file behind.
         """
         check_target(target)
-        factors, settings = self._read({**options}, streamed=True)
-        settings.for_file(target)
-        signer = read_signer(sign, target)
-        rate = factors.rate_of(audio, settings.sampling_rate)
-        with open_audio(audio, rate) as sound, self.progress_bar(total=float("inf")) as bar:
-            settings = settings.model_copy(update={"sampling_rate": sound.rate})
-            listening = self._listener().open(LIVE if sound.live else FILE)
-            stream = FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle=3.0)
-            return record(stream, sound, target, file_tags, bar, callback, signer)
+        factors, settings = resolver.read_options(self, {**options}, streamed=True)
+        return write_clip(self, audio, target, settings.for_file(target), factors, callback, sign)
 
     def renderer(self, identity: Person, **options: Unpack[RendererKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
         The face is imagined first if ``identity`` has none; ``renderer.identity`` has it. ``options`` are the keywords
         of `RendererKwargs`, and errors those of a call."""
-        _, settings = self._read({"identity": identity, **options_of("renderer", options)})
+        _, settings = resolver.read_options(self, {"identity": identity, **options_of("renderer", options)})
         person = resolver.recall_person(self, identity, settings.for_renderer())
         return resolver.make_renderer(self, person, settings)
 
     def _listener(self) -> Listener:
         return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
-
-    def _read(self, options: dict[str, Any], streamed: bool = False) -> tuple[Factors, GenerateOptions]:
-        """The options of a call, told apart and checked."""
-        self.workers = self.workers.in_this_process()
-        factors, settings = resolver.checked_together(Factors.take(options), GenerateOptions(**options))
-        resolver.make_backend(self, settings)
-        return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
 
 
 diffusers.ImagineIDPipeline = ImagineIDPipeline  # where DiffusionPipeline.from_pretrained(folder) looks for the class

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -29,6 +29,13 @@ def read_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     if dtype is not None and known is None:
         raise OptionError(f"dtype={dtype!r} can't be used. Choose one of: {', '.join(DTYPES)}.")
     return known
+
+
+def cast(modules: Iterable[object], dtype: torch.dtype | None) -> None:
+    """The networks among the modules in another type, in place; None changes nothing."""
+    for module in modules:
+        if dtype is not None and isinstance(module, torch.nn.Module):
+            torch.nn.Module.to(module, dtype)
 
 
 def bfloat16_pays(device: torch.device) -> bool:

@@ -70,11 +70,11 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
-        return self._lay(self._backend.picture(self._scene))[0]
+        return self._composite(self._backend.picture(self._scene))[0]
 
     def mesh(self) -> HeadMesh:
         """The head at rest with its texture and 52 morph targets."""
-        portrait = Backdrop(None).lay_behind(self._backend.picture(self._scene))[0]
+        portrait = Backdrop(None).composite(self._backend.picture(self._scene))[0]
         return build_head_mesh(self._head, self._fitted, portrait, self.identity)
 
     def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
@@ -104,10 +104,10 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def _in_order(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         for pictures, latents in self._backend.frames(self._scene, self.draw(motion), self._steps):
-            yield latents.cpu() if self._latents else self._lay(pictures)
+            yield latents.cpu() if self._latents else self._composite(pictures)
 
-    def _lay(self, pictures: np.ndarray) -> np.ndarray:
-        laid = self._backdrop.lay_behind(pictures)
+    def _composite(self, pictures: np.ndarray) -> np.ndarray:
+        laid = self._backdrop.composite(pictures)
         if self._watermarked:
             self._watermark.add(laid)
         return laid
@@ -115,7 +115,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     @cached_property
     def _watermark(self) -> Watermark:
         """One for all frames, so that it stands still."""
-        return Watermark(self._backdrop.lay_behind(self._backend.picture(self._scene))[0])
+        return Watermark(self._backdrop.composite(self._backend.picture(self._scene))[0])
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""

@@ -18,7 +18,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.animation.live_link import load_motion
 from imagineid_sdk.face.animation.motion import FaceMotion
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.face.persona.resolve import known_person, voice_attributes
+from imagineid_sdk.face.persona.sources import known_person, voice_attributes
 from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.choose import backend_of
 from imagineid_sdk.listening.profile import EmotionTrack, Segment, SpeakerIdentity, VoiceProfile
@@ -39,7 +39,7 @@ StepCallback: TypeAlias = Callable[["ImagineIDPipeline", int, float, dict[str, A
 Renderer: TypeAlias = FrameRenderer[Any, Any, Any]
 
 
-MANNER = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
+MOTION_OPTIONS = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
 """Options that move the face."""
 
 
@@ -144,6 +144,16 @@ class PersonResolver:
         return replace(segment, emotion=replace(self.mood, track=course.astype(np.float32)))
 
 
+def read_options(
+    pipe: ImagineIDPipeline, options: dict[str, Any], streamed: bool = False
+) -> tuple[Factors, GenerateOptions]:
+    """The options of a call, told apart and checked, before any work is spent."""
+    pipe.workers = pipe.workers.in_this_process()
+    factors, settings = checked_together(Factors.take(options), GenerateOptions(**options))
+    make_backend(pipe, settings)
+    return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
+
+
 def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Factors, GenerateOptions]:
     """Both, with the motion that was given read and at the rate of the video. If no rate was asked for, the video takes
     that of the motion.
@@ -160,7 +170,7 @@ def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Facto
     if (motion := factors.motion) is None:
         return factors, settings
     usual = GenerateOptions.model_fields
-    idle = [name for name in MANNER if getattr(settings, name) != usual[name].default]
+    idle = [name for name in MOTION_OPTIONS if getattr(settings, name) != usual[name].default]
     idle += ["emotion_from"] if factors.emotion_from is not None else []
     if idle:
         raise OptionError(f"motion= says all that moves, so {idle[0]}= would do nothing. Give one of them.")

@@ -2,7 +2,7 @@
 
     16 kHz samples -> Segment (listening) -> FaceMotion (face) -> batches of frames (imagining)
 
-`TalkingFace` is that path; a call feeds it at once and collects. `FaceStream` takes chunks of any kind and gives single
+`FrameSource` is that path; a call feeds it at once and collects. `FaceStream` takes chunks of any kind and gives single
 frames; `record` films it.
 """
 
@@ -31,15 +31,15 @@ from imagineid_sdk.resolver import PersonResolver, Renderer
 from imagineid_sdk.video.provenance import Signing
 from imagineid_sdk.video.recorder import PathOrFile, Recorder
 
-SETTLE_RANGE = (0.3, 30.0)
-"""Seconds."""
+SETTLE, SETTLE_RANGE = 3.0, (0.3, 30.0)
+"""Seconds of sound after which an unknown person is settled at the latest."""
 
 Batch: TypeAlias = np.ndarray | torch.Tensor
 Callback: TypeAlias = Callable[[int, int], bool | None]
 """Called with frames done and frames in all (or known so far) after each frame; returning False cancels."""
 
 
-class TalkingFace:
+class FrameSource:
     """16 kHz sound in, batches of frames out, as soon as they are certain.
 
     Args:
@@ -112,7 +112,7 @@ class TalkingFace:
     def _animate(self, segment: Segment, renderer: Renderer, seconds: float | None) -> None:
         if self._animator is None:
             seed = renderer.identity.seed if self._person.seed is None else self._person.seed
-            self._animator = Animator(seed=seed, **self._options.manner())
+            self._animator = Animator(seed=seed, **self._options.motion_options())
         # A frame is certain once its own moment, (k + 0.5) / fps, is.
         count = int(segment.final / TRACK_RATE * self._options.fps + 0.5)
         if segment.complete and seconds is not None:
@@ -162,7 +162,7 @@ class FaceStream:
         self._rate = SAMPLE_RATE if options.sampling_rate is None else options.sampling_rate
         check_rate(self._rate)
         self.fps, self.frames_made = options.fps, 0
-        self._face = TalkingFace(person, listening, options, settle)
+        self._face = FrameSource(person, listening, options, settle)
         self._resampler, self._levels = Resampler(self._rate), Levels(1)
         self._fed, self._over, self._left = 0, False, False
         self._sources: deque[Iterator[Batch]] = deque()

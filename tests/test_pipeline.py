@@ -178,10 +178,10 @@ def test_factors_of_other_clips_in_every_way_in(pipeline, sound, hello):
 
 
 def test_a_long_clip_is_heard_in_segments_and_comes_back_whole(pipeline, talk, person, monkeypatch):
-    from imagineid_sdk import many
+    from imagineid_sdk import clips
     from imagineid_sdk.listening.stream import Latency
 
-    monkeypatch.setattr(many, "FILE", Latency(hop=100, ahead=100, context=100))  # as if 7 s were 112 s and more
+    monkeypatch.setattr(clips, "FILE", Latency(hop=100, ahead=100, context=100))  # as if 7 s were 112 s and more
     made = pipeline(talk.audio, identity=person, fps=5)
     assert made.frames.shape == talk.frames.shape and len(made.motion) == len(talk.motion)
     heard, whole = made.profile, talk.profile

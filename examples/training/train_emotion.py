@@ -166,10 +166,10 @@ def draw_chances(examples: Examples) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Windows and what they should be heard as: `manner` (n, STATISTICS), `target` (n, 8) shares of the moods,
+    """Windows and what they should be heard as: `residual` (n, STATISTICS), `target` (n, 8) shares of the moods,
     `strength` (n,) in 0..1; `weight` (n,) sums to 1."""
 
-    manner: torch.Tensor
+    residual: torch.Tensor
     target: torch.Tensor
     strength: torch.Tensor
     weight: torch.Tensor
@@ -199,16 +199,16 @@ class Lessons:
     ) -> Lesson:
         """A window of each of these examples; the share `mixed` lies between a mood and the speaker's neutral speech,
         and is to be heard as so much weaker. `voices`: embeddings of all examples."""
-        manner = encoder.manner(self.windows(chosen, rng), voices[chosen])
+        residual = encoder.residual(self.windows(chosen, rng), voices[chosen])
         partner = np.array([rng.choice(self.calm[number]) for number in chosen])
-        calm = encoder.manner(self.windows(partner, rng), voices[partner])
+        calm = encoder.residual(self.windows(partner, rng), voices[partner])
         drawn = np.where(rng.uniform(size=len(chosen)) < mixed, rng.uniform(size=len(chosen)), 1.0)
         share = torch.from_numpy(drawn.astype(np.float32))[:, None]
         target = share * F.one_hot(torch.from_numpy(self.examples.mood[chosen]), len(EMOTIONS))
         target[:, 0] += 1 - share[:, 0]
         strength = share[:, 0] * torch.from_numpy(self.examples.strength[chosen])
         weight = torch.from_numpy(self.chance[chosen]).float()
-        return Lesson(share * manner + (1 - share) * calm, target, strength, weight / weight.sum())
+        return Lesson(share * residual + (1 - share) * calm, target, strength, weight / weight.sum())
 
     def loss(
         self, encoder: EmotionEncoder, voices: torch.Tensor, rng: np.random.Generator
@@ -222,7 +222,7 @@ class Lessons:
 
 def wrong(encoder: EmotionEncoder, lesson: Lesson) -> dict[str, torch.Tensor]:
     """Cross-entropy of mood and of strength."""
-    out = encoder.head(lesson.manner)
+    out = encoder.head(lesson.residual)
     mood = F.cross_entropy(out[:, :-1], lesson.target, reduction="none")
     strength = F.binary_cross_entropy_with_logits(out[:, -1], lesson.strength, reduction="none")
     return {"mood": (lesson.weight * mood).sum(), "strength": (lesson.weight * strength).sum()}

@@ -51,17 +51,17 @@ class LiveTalk:
     Args:
         pipe: draws the face.
         identity: who speaks; None imagines somebody from the first seconds.
-        portrait, manner: options about the person and about how they move.
+        portrait, motion: options about the person and about how they move.
 
     Attributes:
         identity: who speaks; None until there is somebody.
     """
 
     def __init__(
-        self, pipe: ImagineIDPipeline, identity: Identity | None, portrait: dict[str, Any], manner: dict[str, Any]
+        self, pipe: ImagineIDPipeline, identity: Identity | None, portrait: dict[str, Any], motion: dict[str, Any]
     ) -> None:
         self.identity = identity
-        self._pipe, self._portrait, self._options = pipe, portrait, portrait | manner
+        self._pipe, self._portrait, self._options = pipe, portrait, portrait | motion
         self._ends = time.monotonic() + LONGEST
         self._waiting, self._changed, self._closed = deque[np.ndarray](), Condition(), False
         self._taken = 0  # samples so far

@@ -109,11 +109,11 @@ def load(model: str | None, loading: Future[ImagineIDPipeline]) -> None:
 
 def told_apart(wishes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Wishes about the person, and about how they move."""
-    from imagineid_sdk.resolver import MANNER
+    from imagineid_sdk.resolver import MOTION_OPTIONS
 
     return (
-        {name: wish for name, wish in wishes.items() if name not in MANNER},
-        {name: wish for name, wish in wishes.items() if name in MANNER},
+        {name: wish for name, wish in wishes.items() if name not in MOTION_OPTIONS},
+        {name: wish for name, wish in wishes.items() if name in MOTION_OPTIONS},
     )
 
 

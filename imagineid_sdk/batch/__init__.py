@@ -68,7 +68,7 @@ def run_batch(
         OptionError: an option or the folder can't be used.
         MissingExtraError: ``ray`` without the extra.
     """
-    from imagineid_sdk.batch.making import Recipe
+    from imagineid_sdk.batch.making import BatchTask
     from imagineid_sdk.video.formats import format_named
 
     suffix = format_named(kind).suffix
@@ -84,8 +84,8 @@ def run_batch(
     made: list[Entry] = []
     failed: list[Entry] = []
     if waiting:
-        recipe = Recipe(str(source.resolve()), str(target.resolve()), fps, model, dict(options or {}))
-        with open_crew(recipe, workers, ray, len(waiting)) as crew, manifest:
+        task = BatchTask(str(source.resolve()), str(target.resolve()), fps, model, dict(options or {}))
+        with open_crew(task, workers, ray, len(waiting)) as crew, manifest:
             for entry in crew.work(waiting):
                 manifest.add(entry)
                 (failed if entry.error else made).append(entry)
@@ -94,15 +94,15 @@ def run_batch(
     return BatchReport(tuple(made), tuple(skipped), tuple(failed))
 
 
-def open_crew(recipe: Any, workers: int | None, ray: str | None, jobs: int) -> AbstractContextManager[Crew]:
+def open_crew(task: Any, workers: int | None, ray: str | None, jobs: int) -> AbstractContextManager[Crew]:
     """The cluster if there is an address, else processes of this machine."""
     if ray is None:
         from imagineid_sdk.batch.processes import Processes
 
-        return Processes(recipe, workers, jobs)
+        return Processes(task, workers, jobs)
     from imagineid_sdk.batch.cluster import Cluster
 
-    return Cluster(recipe, workers, ray)
+    return Cluster(task, workers, ray)
 
 
 def check_options(options: dict[str, Any], suffix: str) -> float:

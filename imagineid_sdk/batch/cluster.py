@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import Self
 
 from imagineid_sdk.batch.jobs import Entry, Job
-from imagineid_sdk.batch.making import Recipe, make_elsewhere
+from imagineid_sdk.batch.making import BatchTask, make_elsewhere
 from imagineid_sdk.errors import MissingExtraError, OptionError
 from imagineid_sdk.files import placed_when_complete
 
@@ -21,12 +21,12 @@ RETRIES = 5
 
 class Cluster:
     """Args:
-    recipe: what all clips have in common; identities and motions in it are values, not paths.
+    task: what all clips have in common; identities and motions in it are values, not paths.
     workers: clips at a time; None is one for each core of the cluster, whatever joins it later included.
     address: of the cluster.
     """
 
-    def __init__(self, recipe: Recipe, workers: int | None, address: str) -> None:
+    def __init__(self, task: BatchTask, workers: int | None, address: str) -> None:
         if find_spec("ray") is None:
             raise MissingExtraError("A Ray cluster", "batch")
         import ray
@@ -40,7 +40,7 @@ class Cluster:
                 f"ray={address!r} can't be reached: {error}. Start the cluster with ray start --head, or check the "
                 "address."
             ) from error
-        self._ray, self._recipe, self._workers = ray, recipe, workers
+        self._ray, self._task, self._workers = ray, task, workers
         self._make = ray.remote(make_elsewhere).options(num_cpus=1, max_retries=RETRIES)
 
     def __enter__(self) -> Self:
@@ -53,17 +53,17 @@ class Cluster:
     def work(self, jobs: list[Job]) -> Iterator[Entry]:
         """An entry for each, in the order in which they are finished."""
         waiting, running = list(reversed(jobs)), dict[Any, Job]()
-        recipe = self._ray.put(self._recipe)  # once, not with every clip
+        task = self._ray.put(self._task)  # once, not with every clip
         while waiting or running:
             # Two for each place: the next clip is there when one is finished, and memory does not grow with the folder.
             while waiting and len(running) < 2 * self._places():
                 job = waiting.pop()
                 try:
-                    content = (Path(self._recipe.folder) / job.clip).read_bytes()
+                    content = (Path(self._task.folder) / job.clip).read_bytes()
                 except OSError as error:
                     yield Entry.failure(job, f"The clip can't be read: {error}")
                     continue
-                running[self._make.remote(recipe, job, content, 1)] = job
+                running[self._make.remote(task, job, content, 1)] = job
             if running:
                 finished, _ = self._ray.wait(list(running), num_returns=1, timeout=10)
                 for reference in finished:
@@ -78,6 +78,6 @@ class Cluster:
         except self._ray.exceptions.RayError as error:
             return Entry.failure(job, f"The cluster lost it {RETRIES + 1} times: {' '.join(str(error).split())}")
         for name, content in files.items():
-            with placed_when_complete(Path(self._recipe.output) / name) as partial:
+            with placed_when_complete(Path(self._task.output) / name) as partial:
                 partial.write_bytes(content)
         return entry

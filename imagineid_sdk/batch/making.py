@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BatchTask:
     """What all clips of a batch have in common: folders, frames per second, model, options of ``write_mp4``."""
 
     folder: str
@@ -42,20 +42,20 @@ def loaded(model: str | None, threads: int) -> ImagineIDPipeline:
     return pipe
 
 
-def make(recipe: Recipe, job: Job, threads: int) -> Entry:
+def make(task: BatchTask, job: Job, threads: int) -> Entry:
     """The video and the person of a clip, written to the output: each is whole or not there."""
-    return attempt(recipe, job, Path(recipe.folder) / job.clip, Path(recipe.output), threads)
+    return attempt(task, job, Path(task.folder) / job.clip, Path(task.output), threads)
 
 
-def make_elsewhere(recipe: Recipe, job: Job, content: bytes, threads: int) -> tuple[Entry, dict[str, bytes]]:
+def make_elsewhere(task: BatchTask, job: Job, content: bytes, threads: int) -> tuple[Entry, dict[str, bytes]]:
     """The same on a machine that shares no disk with the caller: the content of a clip in, that of the files out."""
     with tempfile.TemporaryDirectory(prefix="imagineid-") as folder:
-        entry = attempt(recipe, job, io.BytesIO(content), Path(folder), threads)
+        entry = attempt(task, job, io.BytesIO(content), Path(folder), threads)
         names = [] if entry.error else [job.video, job.person]
         return entry, {name: (Path(folder) / name).read_bytes() for name in names}
 
 
-def attempt(recipe: Recipe, job: Job, sound: Any, output: Path, threads: int) -> Entry:
+def attempt(task: BatchTask, job: Job, sound: Any, output: Path, threads: int) -> Entry:
     """An entry in any case: one bad clip of ten thousand must not stop the others."""
     frames = 0
 
@@ -64,11 +64,11 @@ def attempt(recipe: Recipe, job: Job, sound: Any, output: Path, threads: int) ->
         frames = done
 
     try:
-        pipe = loaded(recipe.model, threads)
+        pipe = loaded(task.model, threads)
         since = time.perf_counter()
-        person = pipe.write_mp4(sound, output / job.video, callback=count, seed=job.seed, **recipe.options)
+        person = pipe.write_mp4(sound, output / job.video, callback=count, seed=job.seed, **task.options)
         person.save(output / job.person)
-        return Entry.of(job, frames / recipe.fps, time.perf_counter() - since)
+        return Entry.of(job, frames / task.fps, time.perf_counter() - since)
     except ImagineIDError as error:
         return Entry.failure(job, str(error))
     except Exception as error:  # noqa: BLE001 (a fault of this package or of the machine: reported with its kind)

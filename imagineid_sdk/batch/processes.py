@@ -12,9 +12,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing_extensions import Self
 
 from imagineid_sdk.batch.jobs import Entry, Job
-from imagineid_sdk.batch.making import Recipe, make
+from imagineid_sdk.batch.making import BatchTask, make
 
-MEMORY = 2.0
+GIB_PER_PROCESS = 2.0
 """GiB that a process may need."""
 TRIES = 3
 """How often a clip is begun whose process dies."""
@@ -22,15 +22,15 @@ TRIES = 3
 
 class Processes:
     """Args:
-    recipe: what all clips have in common.
+    task: what all clips have in common.
     workers: how many processes; None is `sensible_workers`.
     jobs: how many clips there are: no more processes than that.
     """
 
-    def __init__(self, recipe: Recipe, workers: int | None, jobs: int) -> None:
+    def __init__(self, task: BatchTask, workers: int | None, jobs: int) -> None:
         self.workers = min(workers or sensible_workers(cores(), free_memory()), jobs)
         self.threads = max(1, cores() // self.workers)
-        self._recipe, self._pool = recipe, self._start()
+        self._task, self._pool = task, self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -62,11 +62,11 @@ class Processes:
 
     def _submit(self, job: Job) -> Future[Entry]:
         try:
-            return self._pool.submit(make, self._recipe, job, self.threads)
+            return self._pool.submit(make, self._task, job, self.threads)
         except BrokenProcessPool:
             self._stop()
             self._pool = self._start()
-            return self._pool.submit(make, self._recipe, job, self.threads)
+            return self._pool.submit(make, self._task, job, self.threads)
 
     def _start(self) -> ProcessPoolExecutor:
         # Spawned: a process that was forked with threads in it may hang.
@@ -96,7 +96,7 @@ def share_cores(threads: int) -> None:
 def sensible_workers(cores: int, memory: float) -> int:
     """A process for every core, as far as the memory (GiB) reaches: clips side by side have nothing to wait for, while
     the threads of one clip do."""
-    return max(1, min(cores, int(memory / MEMORY)))
+    return max(1, min(cores, int(memory / GIB_PER_PROCESS)))
 
 
 def cores() -> int:
@@ -111,4 +111,4 @@ def free_memory() -> float:
         told = getattr(os, "sysconf")  # noqa: B009 - Windows has none
         return float(told("SC_AVPHYS_PAGES") * told("SC_PAGE_SIZE")) / 2**30
     except (ValueError, OSError, AttributeError):
-        return 4 * MEMORY
+        return 4 * GIB_PER_PROCESS

@@ -10,7 +10,7 @@ import torch
 from imagineid_sdk.errors import ModelError, OptionError
 from imagineid_sdk.imagining import tiny
 from imagineid_sdk.imagining.backend import Backend
-from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.sd15 import backend as sd15
 
 TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
@@ -36,7 +36,7 @@ def backend_of(
     if all(components.get(name) is not None for name in TINY):
         own = {name: components[name] for name in TINY}
         chosen = check_adapters(adapters, tiny.ADAPTERS, "tiny")
-        return tiny.TinyBackend(Networks(**shared, **own, adapters=chosen))
+        return tiny.TinyBackend(TinyNetworks(**shared, **own, adapters=chosen))
     if all(components.get(name) is not None for name in SD15):
         own = {name: components[name] for name in SD15}
         chosen = check_adapters(adapters, sd15.ADAPTERS, "sd15")

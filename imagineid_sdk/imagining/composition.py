@@ -14,7 +14,7 @@ import numpy as np
 
 from imagineid_sdk.compiled import compiled
 
-MARGIN = 0.08
+HAIR_SWING = 0.08
 """Of the picture's width: how far hair and shoulders may move beyond where the portrait has them."""
 
 
@@ -68,7 +68,7 @@ def compose(
     out = np.zeros((size, size, 4), np.uint8)
     _draw(portrait, np.ascontiguousarray(coarse.transpose(1, 2, 0)), 0, 0, out, True)
     for patch in patches:
-        _lay(out, patch.pixels, patch.mask, patch.left, patch.top)
+        _lay_patch(out, patch.pixels, patch.mask, patch.left, patch.top)
     return out
 
 
@@ -79,7 +79,7 @@ def _occupied(portrait: np.ndarray, matte: np.ndarray) -> np.ndarray:
     rows, columns = seen.any(1) | (matte > 1).any(1), seen.any(0) | (matte > 1).any(0)
     out = np.zeros(matte.shape, np.float32)
     if rows.any():
-        margin = int(MARGIN * len(matte)) + 1
+        margin = int(HAIR_SWING * len(matte)) + 1
         top, bottom = np.flatnonzero(rows)[[0, -1]] + [-margin, margin + 1]
         left, right = np.flatnonzero(columns)[[0, -1]] + [-margin, margin + 1]
         out[max(top, 0) : bottom, max(left, 0) : right] = 1.0
@@ -147,7 +147,7 @@ def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np
 
 
 @compiled
-def _lay(frame: np.ndarray, pixels: np.ndarray, mask: np.ndarray, left: int, top: int) -> None:
+def _lay_patch(frame: np.ndarray, pixels: np.ndarray, mask: np.ndarray, left: int, top: int) -> None:
     size, half = frame.shape[0], np.float32(0.5)
     for row in range(max(0, -top), min(pixels.shape[0], size - top)):
         for column in range(max(0, -left), min(pixels.shape[1], size - left)):

@@ -16,7 +16,7 @@ from imagineid_sdk.imagining.adapters.painting import CELL, Region
 from imagineid_sdk.imagining.adapters.semantic import Semantics
 from imagineid_sdk.imagining.denoising import add_residuals, clean_estimate, denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import scene_noise
-from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.painted import Look, Painted, assemble, decode_frames, look_at, paint
 from imagineid_sdk.imagining.pixels import to_images, to_pixels
 from imagineid_sdk.imagining.portrait import decode_portrait
@@ -40,7 +40,7 @@ class Scene:
         shared: the part of the first denoising step that is the same for all frames; None where there is none.
     """
 
-    networks: Networks
+    networks: TinyNetworks
     latents: torch.Tensor
     portrait: torch.Tensor
     pixels: np.ndarray
@@ -50,7 +50,7 @@ class Scene:
     shared: SharedPass | None
 
 
-def make_scene(networks: Networks, identity: Identity, latents: torch.Tensor, size: int) -> Scene:
+def make_scene(networks: TinyNetworks, identity: Identity, latents: torch.Tensor, size: int) -> Scene:
     """``latents`` ``(1, 16, 16, 16)`` of the portrait; ``size``: pixels of a frame's side."""
     networks, latents = networks.for_many_frames(), networks.cast(latents)
     pixels = decode_portrait(networks, identity, latents)

@@ -21,7 +21,7 @@ from imagineid_sdk.precision import bfloat16_pays
 
 
 @dataclass(frozen=True, eq=False)
-class Networks:
+class TinyNetworks:
     """``adapters`` names the adapters that are switched on.
 
     Weights in float32 run in bfloat16 autocast where the processor has it; weights in half precision run in their own

@@ -14,12 +14,12 @@ from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.matte import mended
-from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.seeds import DETAIL, torch_generator
 
 STEPS = 12
-MARGIN = 2
+PADDING = 2
 """Latents around a portrait's that are decoded with it."""
 ABOVE = 0.5
 """Factor of the latents in the margin above: where tall hair is cut off, repeated ones make the decoder draw a neck."""
@@ -32,8 +32,8 @@ as in arXiv 2206.01714: the base follows these words and old age too little by i
 
 
 def sample_portrait(
-    networks: Networks, shape: tuple[int, int, int], identity: Identity, geometry: GeometryMaps, motion: torch.Tensor,
-    steps: int, on_step: OnStep | None,
+    networks: TinyNetworks, shape: tuple[int, int, int], identity: Identity, geometry: GeometryMaps,
+    motion: torch.Tensor, steps: int, on_step: OnStep | None,
 ) -> torch.Tensor:  # fmt: skip
     """Latents ``(1, *shape)`` float32; arguments as for `Backend.portrait`."""
     noise = person_noise(identity, shape).to(networks.device)
@@ -55,7 +55,7 @@ def sample_portrait(
     return denoise(estimate, noise, steps, on_step)
 
 
-def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
+def decode_portrait(networks: TinyNetworks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
     """uint8 ``(512, 512, 4)``, premultiplied colour and matte, from latents ``(1, 16, 16, 16)``; the finest detail is
     the seed's. Kept with the identity: for a known person it is most of the time before the first frame."""
     decoder = networks.portrait_decoder
@@ -67,10 +67,10 @@ def decode_portrait(networks: Networks, identity: Identity, latents: torch.Tenso
     return known.pixels
 
 
-def _decode(networks: Networks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
-    around = F.pad(latents, (MARGIN,) * 4, mode="replicate")
-    around[..., :MARGIN, :] *= ABOVE
+def _decode(networks: TinyNetworks, identity: Identity, latents: torch.Tensor) -> np.ndarray:
+    around = F.pad(latents, (PADDING,) * 4, mode="replicate")
+    around[..., :PADDING, :] *= ABOVE
     with networks.autocast():
         portrait = networks.portrait_decoder(around, torch_generator(identity.seed, DETAIL)).float()
-    border = MARGIN * portrait.shape[-1] // around.shape[-1]
+    border = PADDING * portrait.shape[-1] // around.shape[-1]
     return mended(to_pixels(portrait[..., border:-border, border:-border])[0])

@@ -15,7 +15,7 @@ from imagineid_sdk.imagining import frames as video_frames
 from imagineid_sdk.imagining import portrait
 from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.frames import Scene
-from imagineid_sdk.imagining.networks import Networks
+from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.workers import count_workers
 from imagineid_sdk.precision import pinned
 
@@ -26,7 +26,7 @@ ADAPTERS = ("semantic", "spatial", "blending")
 class TinyBackend:
     """See `Backend`."""
 
-    networks: Networks
+    networks: TinyNetworks
     batch_size: int = 6
     """Fewer frames waste time between layers, more don't stay in the processor's cache."""
 

@@ -36,9 +36,9 @@ _SCALARS = 9
 MOMENTS = 2 * FEATURES + _SCALARS + len(VISEMES)
 """Columns of a row of sums over one step, from which the statistics of any window follow."""
 
-OPINIONS = 2 * (len(EMOTIONS) + 1) + 1
-"""Columns of what is said of a step: logits and strength of the passage around it, then of the moment, and how much
-there is said around it, 0..1."""
+PREDICTIONS = 2 * (len(EMOTIONS) + 1) + 1
+"""Columns of a step's predictions: logits and strength of the passage around it, the same of the moment, and how much
+is said around it, 0..1."""
 
 _COUNT = len(EMOTIONS)
 _MOMENT = 0.8  # s, standard deviation of the window of a moment
@@ -72,17 +72,17 @@ class EmotionEncoder(ModelMixin, ConfigMixin):
         self.head = nn.Linear(STATISTICS, len(EMOTIONS) + 1)
 
     def forward(self, sums: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.read(self.manner(sums, embedding))
+        return self.read(self.residual(sums, embedding))
 
-    def manner(self, sums: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+    def residual(self, sums: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         """Standardised statistics of windows without what voice and words explain, (batch, STATISTICS)."""
         statistics, words = pooled(sums)
         apart = (statistics - self.usual) / self.spread
         return (apart - self.voice(embedding) - self.words(words)).clamp(-_FARTHEST, _FARTHEST)
 
-    def read(self, manner: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def read(self, residual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, 8) and strength (batch,)."""
-        out = self.head(manner)
+        out = self.head(residual)
         return out[..., :-1], torch.sigmoid(out[..., -1])
 
     def judge(self, sums: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -149,12 +149,12 @@ def speech_seconds(sums: torch.Tensor) -> torch.Tensor:
 
 def hear_emotion(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, frames: int) -> EmotionTrack:
     """Mood of a clip of so many track samples from the sums of its steps (steps, MOMENTS) and identity embedding."""
-    return emotion_track(opinions(encoder, rows, embedding, 0), rows[:, 2 * FEATURES], frames)
+    return emotion_track(step_predictions(encoder, rows, embedding, 0), rows[:, 2 * FEATURES], frames)
 
 
 @torch.no_grad()
-def opinions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, first: int) -> np.ndarray:
-    """What is said of each step from `first` on, float32 (steps, OPINIONS), with the sums of the others around."""
+def step_predictions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, first: int) -> np.ndarray:
+    """Predictions for each step from `first` on, float32 (steps, PREDICTIONS), from the sums of the steps around it."""
     voice = torch.from_numpy(embedding).to(encoder.device, encoder.dtype)
     result = []
     for begin in range(first, len(rows), _BLOCK):
@@ -164,38 +164,38 @@ def opinions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, f
         apart = torch.arange(left, right)[None] - torch.arange(begin, end)[:, None]
         inside = (apart >= -_PASSAGE[0] * STEP_RATE) & (apart <= _PASSAGE[1] * STEP_RATE)
         near = torch.exp(-0.5 * (apart / (_MOMENT * STEP_RATE)) ** 2) * (apart.abs() <= 3 * _MOMENT * STEP_RATE)
-        said = []
+        predictions = []
         for window in (inside.float(), near.float()):
             sums = window.to(voice) @ around
             logits, strength = encoder.judge(sums, voice.expand(len(sums), -1))
-            said += [logits, strength[:, None]]
-        said.append((speech_seconds(sums) / _FULL_PRESENCE).clamp(0, 1)[:, None])
-        result.append(torch.cat(said, dim=1).float().cpu().numpy())
-    return np.concatenate(result) if result else np.empty((0, OPINIONS), np.float32)
+            predictions += [logits, strength[:, None]]
+        predictions.append((speech_seconds(sums) / _FULL_PRESENCE).clamp(0, 1)[:, None])
+        result.append(torch.cat(predictions, dim=1).float().cpu().numpy())
+    return np.concatenate(result) if result else np.empty((0, PREDICTIONS), np.float32)
 
 
-def grown(said: np.ndarray, speech: np.ndarray, before: np.ndarray | None) -> np.ndarray:
-    """Running estimate for each step of a sound: exponential smoothing of `said` (steps, OPINIONS), weighted by the
-    seconds of speech. It starts from the estimate `before` (OPINIONS,), or from neutral."""
+def running_estimate(predictions: np.ndarray, speech: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Running estimate for each step of a sound: exponential smoothing of `predictions` (steps, PREDICTIONS),
+    weighted by the seconds of speech. It starts from the estimate `before` (PREDICTIONS,), or from neutral."""
     if before is None:
-        before = np.zeros(OPINIONS, np.float32)
+        before = np.zeros(PREDICTIONS, np.float32)
         before[[0, len(EMOTIONS) + 1]] = _BELIEF
-    result = np.empty_like(said)
+    result = np.empty_like(predictions)
     for step, share in enumerate(1 - np.exp(-speech / (_GROWTH * TRACK_RATE))):
-        before = before + share * (said[step] - before)
-        before[-1] = said[step, -1]
+        before = before + share * (predictions[step] - before)
+        before[-1] = predictions[step, -1]
         result[step] = before
     return result
 
 
-def emotion_track(said: np.ndarray, speech: np.ndarray, frames: int) -> EmotionTrack:
-    """What the steps say together. `said`: (steps, OPINIONS); `speech`: track samples of speech in each, (steps,)."""
+def emotion_track(predictions: np.ndarray, speech: np.ndarray, frames: int) -> EmotionTrack:
+    """The mood of all steps; `predictions`: (steps, PREDICTIONS), `speech`: samples of speech in each (steps,)."""
     if speech.sum() < _LEAST_SPEECH * TRACK_RATE:
         return no_emotion(frames)
     whole = OverallMood()
-    whole.add(said, speech)
+    whole.add(predictions, speech)
     edges = [_COUNT, _COUNT + 1, 2 * _COUNT + 1, 2 * _COUNT + 2]
-    passage, passage_strength, moment, moment_strength, presence = np.split(said, edges, axis=1)
+    passage, passage_strength, moment, moment_strength, presence = np.split(predictions, edges, axis=1)
     over_time = _softmax(_MOMENT_SHARE * moment + (1 - _MOMENT_SHARE) * passage)
     strength = _MOMENT_SHARE * moment_strength + (1 - _MOMENT_SHARE) * passage_strength
     return replace(whole.read(), track=_to_track(over_time * strength * (1 - over_time[:, :1]) * presence, frames))
@@ -205,19 +205,19 @@ class OverallMood:
     """The mood of everything that was said: means over steps, weighted by how much was said in each."""
 
     def __init__(self) -> None:
-        self._said = np.zeros(_COUNT + 1)  # logits and strength of the passages, times speech
+        self._predictions = np.zeros(_COUNT + 1)  # logits and strength of the passages, times speech
         self._speech = 0.0  # track samples
 
-    def add(self, said: np.ndarray, speech: np.ndarray) -> None:
-        """More steps: what is said of them (steps, OPINIONS), and track samples of speech in each (steps,)."""
-        self._said += speech.astype(np.float64) @ said[:, : _COUNT + 1]
+    def add(self, predictions: np.ndarray, speech: np.ndarray) -> None:
+        """More steps: their predictions (steps, PREDICTIONS), and track samples of speech in each (steps,)."""
+        self._predictions += speech.astype(np.float64) @ predictions[:, : _COUNT + 1]
         self._speech += float(speech.sum())
 
     def read(self) -> EmotionTrack:
         """The mood, without its course over time."""
         if self._speech < _LEAST_SPEECH * TRACK_RATE:
             return no_emotion(0)
-        mean = self._said / self._speech
+        mean = self._predictions / self._speech
         probabilities = _softmax(mean[:_COUNT])
         intensity = float(np.clip(mean[_COUNT] * (1 - probabilities[0]), 0, 1))
         label = EMOTIONS[int(probabilities.argmax())]

@@ -9,7 +9,7 @@ import numpy as np
 from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
 from imagineid_sdk.listening.tracks import smooth
 
-MEMORY = 5.0
+ACCENT_HISTORY = 5.0
 """Seconds of the tracks before a moment that its accents depend on."""
 
 SLOT = 0.35

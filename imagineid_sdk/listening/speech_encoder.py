@@ -56,10 +56,10 @@ class EncoderBlock(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class SpeechFeatures:
-    """Features at 50 Hz, float32 (..., frames, 384). words: of the last layer; manner: from half-way up."""
+    """Features at 50 Hz, float32 (..., frames, 384). `last`: of the last layer, `middle`: from half-way up."""
 
-    words: torch.Tensor
-    manner: torch.Tensor
+    last: torch.Tensor
+    middle: torch.Tensor
 
 
 class SpeechEncoder(PackedModelMixin, ConfigMixin):
@@ -74,7 +74,7 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        return self.features(mel).words
+        return self.features(mel).last
 
     def features(self, mel: torch.Tensor) -> SpeechFeatures:
         """Both depths, (batch, frames, 384) each, of log-mel (batch, 80, 2 x frames)."""
@@ -83,14 +83,14 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
         x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
         for block in self.blocks[:_MIDDLE]:
             x = block(x)
-        manner = x
+        middle = x
         for block in self.blocks[_MIDDLE:]:
             x = block(x)
-        return SpeechFeatures(self.norm(x), manner)
+        return SpeechFeatures(self.norm(x), middle)
 
     def encode(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Features of the last layer: `hear(samples, begin, end).words`."""
-        return self.hear(samples, begin, end).words
+        """Features of the last layer: `hear(samples, begin, end).last`."""
+        return self.hear(samples, begin, end).last
 
     @torch.no_grad()
     def hear(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> SpeechFeatures:
@@ -117,7 +117,7 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
         pieces = np.stack([_cut(samples, window.begin, window.end) for window in windows])
         mel = log_mel(torch.from_numpy(pieces).to(self.device))
         features = self.features(mel.to(self.dtype))
-        return torch.stack([features.words, features.manner], dim=1).float().cpu()
+        return torch.stack([features.last, features.middle], dim=1).float().cpu()
 
 
 @dataclass(frozen=True)

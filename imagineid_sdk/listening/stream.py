@@ -25,13 +25,13 @@ from imagineid_sdk.listening.content import hear_visemes
 from imagineid_sdk.listening.emotion import (
     FEATURES,
     MOMENTS,
-    OPINIONS,
+    PREDICTIONS,
     STEP,
     OverallMood,
     emotion_track,
-    grown,
     moments,
-    opinions,
+    running_estimate,
+    step_predictions,
 )
 from imagineid_sdk.listening.identity import hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
@@ -51,7 +51,7 @@ from imagineid_sdk.precision import pinned
 if TYPE_CHECKING:
     from imagineid_sdk.listening.listener import Listener
 
-MEMORY = 3000
+KEPT_SAMPLES = 3000
 """Track samples (one minute) that are kept: the voice's usual figures are taken from them."""
 
 _PITCH_CONTEXT = 25  # frames before a segment from which the path of the pitch is followed
@@ -113,7 +113,7 @@ class ListeningStream:
         self._voiced, self._speech = _Track(1), _Track(1)
         self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_BLENDSHAPES))
         self._mouth = _Track(len(MOUTH_BLENDSHAPES))
-        self._sums, self._moods = _Track(MOMENTS), _Track(OPINIONS)  # by steps of the emotion stage
+        self._sums, self._moods = _Track(MOMENTS), _Track(PREDICTIONS)  # by steps of the emotion stage
         self._overall = OverallMood()
 
     def feed(self, samples: np.ndarray) -> None:
@@ -190,7 +190,7 @@ class ListeningStream:
         heard, known = end / TRACK_RATE, self.who.gender.heard
         if heard < 2 * self._recognised and (known or heard > _UNCLEAR):
             return
-        if known and self._recognised >= MEMORY / TRACK_RATE:
+        if known and self._recognised >= KEPT_SAMPLES / TRACK_RATE:
             return
         first = self._voiced.first
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
@@ -205,7 +205,7 @@ class ListeningStream:
         first = max(self._first_whole, begin - self.latency.context)
         sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
         features = self._listener.speech_encoder.hear(sound)
-        visemes, raw = hear_visemes(self._listener.content_encoder, features.words, self.who.embedding)
+        visemes, raw = hear_visemes(self._listener.content_encoder, features.last, self.who.embedding)
         self._visemes.write(begin, visemes[begin - first :])
         self._raw.write(begin, raw[begin - first :])
         # Joined with what was heard before: the mouth moves on smoothly.
@@ -216,21 +216,21 @@ class ListeningStream:
         moved = coarticulation.articulate(visemes, self._raw.rows(start, end), voiced, loudness.rows(start, end), usual)
         self._mouth.write(begin, moved[begin - start :])
         self._speech.write(begin, coarticulation.only_words(voiced, visemes)[begin - start :])
-        manner = features.manner[begin - first :].numpy()
-        summed = moments(manner, self._prosody(begin, end), self._visemes.rows(begin, end))
+        middle = features.middle[begin - first :].numpy()
+        summed = moments(middle, self._prosody(begin, end), self._visemes.rows(begin, end))
         self._sums.write(begin // STEP, summed)
 
     def _hear_mood(self, begin: int, final: int, end: int) -> EmotionTrack:
         """The mood of the last minute; the course of what was final before stays as it was heard then."""
         rows, first = self.sums, self._sums.first
         speech, here = rows[:, 2 * FEATURES], begin // STEP
-        said = opinions(self._listener.emotion_encoder, rows, self.who.embedding, here - first)
+        predicted = step_predictions(self._listener.emotion_encoder, rows, self.who.embedding, here - first)
         if self.latency != FILE:
             before = self._moods.rows(here - 1, here)[0] if here > first else None
-            said = grown(said, speech[here - first :], before)
-        self._moods.write(here, said)
+            predicted = running_estimate(predicted, speech[here - first :], before)
+        self._moods.write(here, predicted)
         certain = -(-final // STEP) - here
-        self._overall.add(said[:certain], speech[here - first :][:certain])
+        self._overall.add(predicted[:certain], speech[here - first :][:certain])
         return emotion_track(self._moods.rows(0, self._moods.end), speech, end - first * STEP)
 
     def _prosody(self, first: int, end: int) -> ProsodyTrack:
@@ -247,7 +247,7 @@ class ListeningStream:
         return -(-self._sound.first // SAMPLES_PER_FEATURE)
 
     def _forget(self) -> None:
-        first = max(0, self._final - MEMORY) // 10 * 10  # the grid on which background and mood are heard
+        first = max(0, self._final - KEPT_SAMPLES) // 10 * 10  # the grid on which background and mood are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
         for track in (
             *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth

@@ -83,7 +83,7 @@ class Backdrop:
         places = [place for place, lights in PLACES.items() if light in lights]
         return cls.of_place(places[seed % len(places)])
 
-    def lay_behind(self, pictures: np.ndarray) -> np.ndarray:
+    def composite(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures uint8 ``(frames, size, size, 4)``, premultiplied colour and matte -> ``(frames, size, size, 3)``, or
         4 channels with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are
         opaque: nothing shows behind them."""
@@ -97,7 +97,7 @@ class Backdrop:
         behind = self._sized(pictures.shape[1])
         out = np.empty((*pictures.shape[:-1], 3), np.uint8)
         for frame, picture in zip(out, pictures, strict=True):
-            _lay(picture, behind, frame)
+            _composite(picture, behind, frame)
         return out
 
     def _sized(self, size: int) -> np.ndarray:
@@ -111,7 +111,7 @@ class Backdrop:
 
 
 @compiled
-def _lay(picture: np.ndarray, behind: np.ndarray, out: np.ndarray) -> None:
+def _composite(picture: np.ndarray, behind: np.ndarray, out: np.ndarray) -> None:
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
             matte = picture[y, x, 3]

@@ -114,8 +114,8 @@ def test_controls_that_are_left_alone_ask_for_nothing():
     asked = given(list(touched.values()))
     assert asked.pop("age") == 10
     GenerateOptions(**asked)  # every word is known to the model
-    person, manner = told_apart(asked)
-    assert set(manner) == {"emotion", "head_motion", "blink", "gaze"} and "hair" in person
+    person, motion = told_apart(asked)
+    assert set(motion) == {"emotion", "head_motion", "blink", "gaze"} and "hair" in person
 
 
 def test_the_preview_takes_the_part_where_somebody_speaks():

@@ -74,7 +74,7 @@ def test_hair_is_worn_as_asked(pipeline, person):
 
 def test_quick_frames_are_those_from_scratch(pipeline, renderer, motion):
     pictures = from_scratch(pipeline, renderer, motion)
-    expected = Backdrop.fitting(renderer.identity.light, renderer.identity.seed).lay_behind(pictures)
+    expected = Backdrop.fitting(renderer.identity.light, renderer.identity.seed).composite(pictures)
     made = np.concatenate(list(renderer.frames(motion)))
     apart = np.abs(made.astype(int) - expected)
     assert apart.mean() < 0.6 and np.quantile(apart, 0.999) <= 12  # bfloat16, in grey levels of 255

@@ -132,11 +132,11 @@ def test_between_words_lies_what_is_between_them(small):
 
 def test_backgrounds_are_exact_and_transparent_is_transparent():
     nothing = np.zeros((1, 256, 256, 4), np.uint8)
-    assert (Backdrop.from_option("#204060").lay_behind(nothing) == [0x20, 0x40, 0x60]).all()
-    assert (Backdrop.from_option((1, 2, 3)).lay_behind(nothing) == [1, 2, 3]).all()
-    assert Backdrop.from_option("transparent").lay_behind(nothing).shape == (1, 256, 256, 4)
-    assert (Backdrop.from_option("transparent").lay_behind(nothing)[..., 3] == 0).all()
+    assert (Backdrop.from_option("#204060").composite(nothing) == [0x20, 0x40, 0x60]).all()
+    assert (Backdrop.from_option((1, 2, 3)).composite(nothing) == [1, 2, 3]).all()
+    assert Backdrop.from_option("transparent").composite(nothing).shape == (1, 256, 256, 4)
+    assert (Backdrop.from_option("transparent").composite(nothing)[..., 3] == 0).all()
     picture = np.full((300, 400, 3), 77, np.uint8)
-    assert (Backdrop.from_option(picture).lay_behind(nothing) == 77).all()
+    assert (Backdrop.from_option(picture).composite(nothing) == 77).all()
     with pytest.raises(OptionError, match="neither a picture that exists nor a known place or colour"):
         Backdrop.from_option("mauvish")

@@ -22,7 +22,7 @@ SILENT_MOTION = 0.4  # share of the head's motion that is left in silence
 
 # Emotion -> (gain of the head's motion, degrees of pitch that the head is held at), at full intensity: agitated
 # emotions move the head more, sadness lowers it.
-HEAD_MANNER: dict[str, tuple[float, float]] = {
+HEAD_BY_EMOTION: dict[str, tuple[float, float]] = {
     "neutral": (1.0, 0.0), "happy": (1.25, 0.5), "sad": (0.7, -3.0), "angry": (1.35, -1.5), "surprised": (1.2, 1.5),
     "fearful": (0.9, -0.5), "disgusted": (0.95, 0.5), "contemptuous": (0.9, 2.0),
 }  # fmt: skip
@@ -55,11 +55,11 @@ class Head:
 
     def at(self, moments: np.ndarray, activity: np.ndarray, emotions: np.ndarray) -> np.ndarray:
         """(T, 3) degrees."""
-        manner = np.array([HEAD_MANNER[name] for name in EMOTIONS])
-        gain = (SILENT_MOTION + (1.0 - SILENT_MOTION) * activity) * (1.0 + emotions @ (manner[:, 0] - 1.0))
+        habits = np.array([HEAD_BY_EMOTION[name] for name in EMOTIONS])
+        gain = (SILENT_MOTION + (1.0 - SILENT_MOTION) * activity) * (1.0 + emotions @ (habits[:, 0] - 1.0))
         pose = (0.8 * self._posture.at(moments) + 0.6 * self._sway.at(moments)) * POSE_SPREAD * gain[:, None]
         pose[:, 2] += 0.2 * pose[:, 0]  # a turned head also tilts
-        pose[:, 1] += self._nods.over(moments) * gain + emotions @ manner[:, 1]
+        pose[:, 1] += self._nods.over(moments) * gain + emotions @ habits[:, 1]
         pose *= self.head_motion
         pose[:, 1] += 0.35 * np.sin(2.0 * np.pi * 0.25 * moments + self._breath)
         return POSE_LIMITS * np.tanh(pose / POSE_LIMITS)

@@ -219,8 +219,8 @@ class Animator:
     def advance(self, heard: Segment, num_frames: int) -> FaceMotion:
         """The next `num_frames` frames, at least 1.
 
-        `heard` goes from `prosodic_events.MEMORY` seconds before them, or the beginning of the sound, to as far as is
-        known.
+        `heard` goes from `prosodic_events.ACCENT_HISTORY` seconds before them, or the beginning of the sound, to as far
+        as is known.
         """
         # The last frame of the segment before is looked at again, to join the two without a seam.
         numbers = np.arange(self.frames_made - 1, self.frames_made + num_frames)

@@ -82,7 +82,9 @@ def paint_skin(
 
     normals = vertex_normals(rest, triangles)
     view = np.array([0, 0, 1], np.float32)
-    trust = smooth((normals @ view - SEEN_FROM) / (SEEN_FULLY - SEEN_FROM)) * seen * (matte[at[:, 1], at[:, 0]] > 0.95)
+    trust = (
+        smoothstep((normals @ view - SEEN_FROM) / (SEEN_FULLY - SEEN_FROM)) * seen * (matte[at[:, 1], at[:, 0]] > 0.95)
+    )
     in_front = (trust[skin] > 0).all(1)
     at_seam = np.unique(skin[~in_front])
     blend = trust.copy()
@@ -99,7 +101,7 @@ def paint_skin(
     texture = np.empty((FRONT, 2 * FRONT, 3), np.float32)
     texture[:] = fill[np.unique(skin)].mean(0)
     front = _bake(screen[:, :2], skin[in_front], np.concatenate([fill, blend[:, None]], 1), FRONT)
-    share = np.where(front[3:] >= 0, front[3:], 1) * smooth((matte[None] - 0.8) / 0.2)
+    share = np.where(front[3:] >= 0, front[3:], 1) * smoothstep((matte[None] - 0.8) / 0.2)
     base = np.where(front[3:] >= 0, front[:3], texture[0, 0][:, None, None])
     texture[:, :FRONT] = (share * picture.transpose(2, 0, 1) + (1 - share) * base).transpose(1, 2, 0)
 
@@ -247,6 +249,6 @@ def _widened(depth: np.ndarray) -> np.ndarray:
     return np.maximum.reduce(shifted)
 
 
-def smooth(share: np.ndarray) -> np.ndarray:
+def smoothstep(share: np.ndarray) -> np.ndarray:
     share = share.clip(0, 1)
     return share**2 * (3 - 2 * share)

@@ -11,7 +11,7 @@ from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.clipping import clip
 from imagineid_sdk.face.mesh.geometry_maps import EYE, IRIS, MOUTH, TEETH, TONGUE
 from imagineid_sdk.face.mesh.head import EYE_CENTRES, JOINT_HEADS, JOINTS, FittedHead, ParametricHead
-from imagineid_sdk.face.mesh.skin_texture import CLOTHED, FRONT, KnownColours, MeshPart, paint_skin, smooth
+from imagineid_sdk.face.mesh.skin_texture import CLOTHED, FRONT, KnownColours, MeshPart, paint_skin, smoothstep
 from imagineid_sdk.face.persona.identity import Identity
 
 EYE_TONES: dict[str, tuple[float, float, float]] = {
@@ -134,11 +134,11 @@ def paint_eye(texture: np.ndarray, tone: tuple[float, float, float]) -> None:
     rows, columns = (np.mgrid[:size, :size] + 0.5) / size * 2 - 1
     sine, angle = np.hypot(rows, columns) / EYE_FILL, np.arctan2(rows, columns)
     fibres = 1 + 0.10 * np.sin(23 * angle + 2 * np.sin(5 * angle)) + 0.06 * np.sin(61 * angle)
-    ring = 1 - 0.55 * smooth((sine - 0.34) / (IRIS_REACH - 0.34))
+    ring = 1 - 0.55 * smoothstep((sine - 0.34) / (IRIS_REACH - 0.34))
     iris = np.array(tone) * (fibres * ring * (0.85 + 0.5 * (sine / IRIS_REACH)))[..., None]
-    white = np.array(SCLERA) * (1 - 0.25 * smooth((sine - 0.6) / 0.5))[..., None] * [1.0, 0.97, 0.96]
-    eye = iris + (white - iris) * smooth((sine - IRIS_REACH + 0.03) / 0.05)[..., None]
-    eye = np.array(PUPIL) + (eye - np.array(PUPIL)) * smooth((sine - PUPIL_REACH + 0.03) / 0.05)[..., None]
+    white = np.array(SCLERA) * (1 - 0.25 * smoothstep((sine - 0.6) / 0.5))[..., None] * [1.0, 0.97, 0.96]
+    eye = iris + (white - iris) * smoothstep((sine - IRIS_REACH + 0.03) / 0.05)[..., None]
+    eye = np.array(PUPIL) + (eye - np.array(PUPIL)) * smoothstep((sine - PUPIL_REACH + 0.03) / 0.05)[..., None]
     texture[top : top + size, left : left + size] = (eye.clip(0, 1) * 255).round()
 
 
@@ -150,8 +150,8 @@ def paint_swatches(texture: np.ndarray) -> None:
     """Teeth and gums, one above the other, and the tongue."""
     left, top, size = SWATCHES
     height = (np.arange(size) + 0.5) / size
-    ramp = smooth((height - 0.45) / 0.1)[:, None, None]
-    light = 1 - 0.7 * smooth((np.arange(size) + 0.5) / size)[None, :, None]  # little falls on the teeth at the back
+    ramp = smoothstep((height - 0.45) / 0.1)[:, None, None]
+    light = 1 - 0.7 * smoothstep((np.arange(size) + 0.5) / size)[None, :, None]  # little falls on the teeth at the back
     teeth = np.array(TOOTH) + ramp * (np.array(GUMS) - np.array(TOOTH))
     texture[top : top + size, left : left + size] = 255 * teeth * light
     texture[top : top + size, left + size : left + 2 * size] = 255 * np.array(FLESH) * light

@@ -56,10 +56,10 @@ class Cover(nn.Module):
         seen = torch.cat([trunk, F.pixel_unshuffle(torch.cat([maps, warped], 1), 2)], 1)
         decided = self.decide(F.silu(self.spread(F.silu(self.look(seen)))))
         mask, gain = F.pixel_shuffle(decided.float(), 2).chunk(2, dim=1)
-        return smooth(mask.sigmoid()), (GAIN_RANGE * smooth(smooth(gain.tanh()))).exp()
+        return mean_of_3x3(mask.sigmoid()), (GAIN_RANGE * mean_of_3x3(mean_of_3x3(gain.tanh()))).exp()
 
 
-def smooth(planes: torch.Tensor) -> torch.Tensor:
+def mean_of_3x3(planes: torch.Tensor) -> torch.Tensor:
     """Means of 3x3 cells. Left to themselves mask and gain draw grids where the losses want strands."""
     return F.avg_pool2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 

@@ -23,7 +23,7 @@ from imagineid_sdk.imagining.backend import OnStep
 from imagineid_sdk.imagining.initial_noise import person_noise
 from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.imagining.sd15.curves import CurveRenderer, FaceCurves
-from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
+from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, denoise_window, without_motion
 from imagineid_sdk.imagining.sd15.prompt import NEGATIVE, describe, encode, pseudo_words
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.seeds import WINDOWS, torch_generator
@@ -189,8 +189,8 @@ class SD15Backend:
         new = mask if anchored else torch.ones_like(mask)
         return Known(frames, torch.cat([new.new_zeros(len(frames) - len(new), *new.shape[1:]), new]))
 
-    def _networks(self) -> Networks:
-        return Networks(self.denoiser, self.spatial_adapter if "spatial" in self.adapters else None)
+    def _networks(self) -> DenoisingNetworks:
+        return DenoisingNetworks(self.denoiser, self.spatial_adapter if "spatial" in self.adapters else None)
 
     def _decode(self, latents: torch.Tensor) -> torch.Tensor:
         scaled = latents.to(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor

@@ -57,7 +57,7 @@ TURN, NOD, NOD_AT_REST = 0.4, 0.3, 0.24
 """How far from rest the shares of a mixture follow the head, as sines; the fit has seen heads turn and nod so far."""
 TERMS = 4
 """Of the shares: what they are at rest, and what turn, its square, and nod add to them."""
-MARGIN = 0.08
+HAIR_MARGIN = 0.08
 """Widths of the picture around the bald head in which hair and collar move with it."""
 
 
@@ -252,6 +252,6 @@ def inside(point: np.ndarray) -> bool:
 
 def grow(covered: torch.Tensor) -> torch.Tensor:
     """Coverage ``(frames, 1, size, size)`` with a margin around it that fades out, and exactly 0 beyond."""
-    reach = max(1, round(MARGIN * covered.shape[-1]))
+    reach = max(1, round(HAIR_MARGIN * covered.shape[-1]))
     grown = F.max_pool2d(covered, 2 * reach + 1, stride=1, padding=reach)
     return grown * F.avg_pool2d(grown, 3, stride=1, padding=1, count_include_pad=False)

@@ -27,7 +27,7 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
-class Networks:
+class DenoisingNetworks:
     """The networks of one step; ``controlnet`` is None when the spatial adapter is off."""
 
     denoiser: Any
@@ -59,7 +59,7 @@ class Networks:
 
 
 def denoise_window(
-    networks: Networks,
+    networks: DenoisingNetworks,
     scheduler: Any,
     noise: torch.Tensor,
     text: torch.Tensor,

@@ -29,7 +29,7 @@ SHARPNESS = 1.5
 """How far a pseudo-word leans towards single names: 0 is the mean of all, large values pick one."""
 NEGATIVE = "drawing, cartoon, 3d render, deformed, blurry, watermark, text, frame, hands"
 BEFORE = "portrait photo of"
-MANNER = "head and shoulders, facing the camera, {background} background, {light}, natural skin, sharp focus"
+STYLE = "head and shoulders, facing the camera, {background} background, {light}, natural skin, sharp focus"
 LIGHT = {
     "studio": "soft studio light", "window": "soft light from a window", "overcast": "overcast daylight",
     "sun": "sunlight", "evening": "warm evening light", "indoors": "light of a room",
@@ -38,9 +38,9 @@ LIGHT = {
 
 def describe(identity: Identity | None, background: str = "plain grey") -> tuple[str, str]:
     """The prompt before and after the pseudo-words; None is nobody in particular."""
-    manner = MANNER.format(background=background, light=LIGHT["studio" if identity is None else identity.light])
+    style = STYLE.format(background=background, light=LIGHT["studio" if identity is None else identity.light])
     if identity is None:
-        return f"{BEFORE} a person", f", {manner}"
+        return f"{BEFORE} a person", f", {style}"
     words = identity.words()
     hair = "bald" if words["hair"] == "bald" else f"{words['hair_color']} {words['hair']} hair"
     traits = [
@@ -51,7 +51,7 @@ def describe(identity: Identity | None, background: str = "plain grey") -> tuple
         traits.insert(3, words["beard"])
     if words["glasses"] != "none":
         traits.append(f"{words['glasses']} glasses")
-    return BEFORE, f", {', '.join(traits)}, {manner}"
+    return BEFORE, f", {', '.join(traits)}, {style}"
 
 
 def pseudo_words(identity: Identity, tokenizer: Any, embeddings: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.phenotype import age_in_years, age_parameter
 from imagineid_sdk.face.persona.population import Overrides, PopulationPrior, VoiceAttributes
-from imagineid_sdk.face.persona.resolve import known_person
+from imagineid_sdk.face.persona.sources import known_person
 from imagineid_sdk.face.persona.vocabulary import COLORS, HAIR_SHAPE, WORDS
 from imagineid_sdk.hub.loading import load_component
 

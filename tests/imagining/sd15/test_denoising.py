@@ -7,7 +7,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from imagineid_sdk.errors import WeightsError
-from imagineid_sdk.imagining.sd15.denoising import Known, Networks, denoise_window, without_motion
+from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, denoise_window, without_motion
 from imagineid_sdk.imagining.sd15.loading import with_motion
 
 SHAPE = (3, 4, 8, 8)
@@ -42,7 +42,7 @@ def scheduler() -> EulerDiscreteScheduler:
 def test_without_motion_the_frozen_base_is_left(base, moving):
     latents, text = torch.randn(SHAPE), torch.randn(1, 5, 16)
     alone = base(latents, torch.tensor(500.0), encoder_hidden_states=text.expand(3, -1, -1)).sample
-    networks = Networks(moving, None)
+    networks = DenoisingNetworks(moving, None)
     with without_motion(moving):
         still = networks.noise_in(latents[None], torch.tensor(500.0), text, None)[0]
     assert torch.allclose(still, alone, atol=1e-5)  # the time's embedding is computed once instead of per frame
@@ -56,7 +56,7 @@ def test_what_is_known_is_kept_exactly(moving, scheduler):
     mask[0], mask[1, :, :2] = 0, 0  # a whole frame, and a part of another
     seen: list[int] = []
     made = denoise_window(
-        Networks(moving, None), scheduler, noise, text, None, 3, known=Known(wanted, mask),
+        DenoisingNetworks(moving, None), scheduler, noise, text, None, 3, known=Known(wanted, mask),
         on_step=lambda step, _, latents: seen.append(step) or latents,
     )  # fmt: skip
     assert torch.equal(made[0], wanted[0]) and torch.equal(made[1, :, :2], wanted[1, :, :2])
@@ -67,9 +67,9 @@ def test_what_is_known_is_kept_exactly(moving, scheduler):
 @torch.no_grad()
 def test_guidance_of_one_is_none(moving, scheduler):
     noise, text = torch.randn(SHAPE), torch.randn(2, 5, 16)
-    alone = denoise_window(Networks(moving, None), scheduler, noise, text[:1], None, 2)
-    guided = denoise_window(Networks(moving, None), scheduler, noise, text, None, 2, guidance=1.0)
-    away = denoise_window(Networks(moving, None), scheduler, noise, text, None, 2, guidance=7.0)
+    alone = denoise_window(DenoisingNetworks(moving, None), scheduler, noise, text[:1], None, 2)
+    guided = denoise_window(DenoisingNetworks(moving, None), scheduler, noise, text, None, 2, guidance=1.0)
+    away = denoise_window(DenoisingNetworks(moving, None), scheduler, noise, text, None, 2, guidance=7.0)
     assert torch.allclose(alone, guided, atol=1e-3) and not torch.allclose(alone, away, atol=1e-2)
 
 

@@ -1,4 +1,4 @@
-"""One clip and many: what a call does for each, and errors that say which clip they are about."""
+"""What a call and `write_mp4` do for a clip, and for many; errors say which clip they are about."""
 
 from __future__ import annotations
 
@@ -10,18 +10,36 @@ from typing import TYPE_CHECKING, Any
 from imagineid_sdk import resolver
 from imagineid_sdk.audio import AudioClip, AudioSource, load_audio
 from imagineid_sdk.audio.arrays import is_array
+from imagineid_sdk.audio.decoding import AudioStream, open_audio
 from imagineid_sdk.audio.sources import checked_path
 from imagineid_sdk.dialogue import check_separate, make_dialogue
 from imagineid_sdk.errors import AudioError, OptionError
+from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.listener import joined_profile
-from imagineid_sdk.listening.stream import FILE
+from imagineid_sdk.listening.stream import FILE, LIVE
 from imagineid_sdk.options import GenerateOptions, check_callable
 from imagineid_sdk.output import ImagineIDOutput, collect
 from imagineid_sdk.resolver import Factors
-from imagineid_sdk.streaming import Callback, TalkingFace, follow
+from imagineid_sdk.streaming import SETTLE, Callback, FaceStream, FrameSource, follow, record
+from imagineid_sdk.video.provenance import Signing, file_tags, read_signer
+from imagineid_sdk.video.recorder import PathOrFile
 
 if TYPE_CHECKING:
     from imagineid_sdk.pipeline import ImagineIDPipeline
+
+
+def write_clip(
+    pipe: ImagineIDPipeline, audio: AudioSource | AudioStream, target: PathOrFile, settings: GenerateOptions,
+    factors: Factors, callback: Callback | None, sign: Signing,
+) -> Identity:  # fmt: skip
+    """The video of one clip of any length, written while it is made; returns the person."""
+    signer = read_signer(sign, target)
+    rate = factors.rate_of(audio, settings.sampling_rate)
+    with open_audio(audio, rate) as sound, pipe.progress_bar(total=float("inf")) as bar:
+        settings = settings.model_copy(update={"sampling_rate": sound.rate})
+        listening = pipe._listener().open(LIVE if sound.live else FILE)
+        stream = FaceStream(resolver.make_resolver(pipe, settings, factors), listening, settings, SETTLE)
+        return record(stream, sound, target, file_tags, bar, callback, signer)
 
 
 @contextmanager
@@ -50,7 +68,7 @@ def generate_clip(
 ) -> ImagineIDOutput:
     """Everything that a call gives for one clip."""
     person = resolver.make_resolver(pipe, settings, factors)
-    face = TalkingFace(person, pipe._listener().open(FILE), settings, settle=3.0, keep=True)
+    face = FrameSource(person, pipe._listener().open(FILE), settings, SETTLE, keep=True)
     total = max(1, round(clip.duration * settings.fps))
     with pipe.progress_bar(total=total) as bar:
         batches = follow(face.finish(clip.samples, clip.duration), total, bar, callback)
