@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +28,16 @@ def clips(tmp_path, example_audio) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
-def run(name: str, *arguments: object) -> None:
-    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "written: " in result.stdout
+@pytest.fixture
+def run(shipped_weights, monkeypatch, capsys):
+    """Runs an example as ``python examples/name.py ...`` does, but for the imports, which are shared."""
+
+    def run(name: str, *arguments: object) -> None:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        assert "written: " in capsys.readouterr().out
+
+    return run
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -49,29 +55,31 @@ def test_the_shipped_clips_are_short_speech(example_audio, name):
 
 
 def test_quickstart(shipped_weights, clips, tmp_path, media):
-    run("quickstart", clips[0], tmp_path / "hello.mp4")
+    command = [sys.executable, str(EXAMPLES / "quickstart.py"), str(clips[0]), str(tmp_path / "hello.mp4")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0 and "written: " in result.stdout, result.stderr
     assert len(media.frames(tmp_path / "hello.mp4")) == 8
 
 
-def test_many_faces_one_voice(shipped_weights, clips, tmp_path, media):
+def test_many_faces_one_voice(run, clips, tmp_path, media):
     run("many_faces_one_voice", clips[1], tmp_path / "faces", 2)
     faces = [media.frames(tmp_path / "faces" / f"face{number}.png")[0].astype(int) for number in range(2)]
     assert np.abs(faces[0] - faces[1]).mean() > 5
     assert (tmp_path / "faces" / "face1.safetensors").is_file()
 
 
-def test_same_face_new_words(shipped_weights, clips, tmp_path, media):
+def test_same_face_new_words(run, clips, tmp_path, media):
     run("same_face_new_words", *clips, tmp_path)
     assert len(media.frames(tmp_path / "first_words.mp4")) == len(media.frames(tmp_path / "new_words.mp4")) == 8
 
 
-def test_swap_factors(shipped_weights, clips, tmp_path, media):
+def test_swap_factors(run, clips, tmp_path, media):
     run("swap_factors", *clips, tmp_path)
     for name in ("her_words_his_face", "his_mood", "happy"):
         assert len(media.frames(tmp_path / f"{name}.mp4")) == 8
 
 
-def test_motion_and_mesh(shipped_weights, clips, tmp_path, media):
+def test_motion_and_mesh(run, clips, tmp_path, media):
     pytest.importorskip("pygltflib", reason="the extra mesh is not installed")
     run("motion_and_mesh", clips[0], tmp_path)
     assert len(media.frames(tmp_path / "smiling.mp4")) == 8
