@@ -26,139 +26,26 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.acted import (
+    Recording,
+    actor_rows,
+    condition_rows,
+    confusion_rows,
+    make_recording,
+    read_recordings,
+)
 from benchmarks.leakage import HEARD, listening_leakage
-from benchmarks.speech import RATE, Speech, find_speech, first_takes, read_speech
-from benchmarks.tables import Row, print_table, write
+from benchmarks.speech import RATE, Speech, find_speech, first_takes
+from benchmarks.tables import Row, print_table
 from examples.training.train_emotion import left_out, load_examples
-from examples.training.voices.acted import EMOTION_OF_LETTER, SPEAKERS
+from examples.training.voices.acted import SPEAKERS
 from examples.training.voices.features import WEIGHTS
-from examples.training.voices.moments import earlier_stages, sums_of
+from examples.training.voices.moments import earlier_stages
 from imagineid_sdk.listening.emotion import EmotionEncoder, hear_emotion, moments, pooled
 from imagineid_sdk.listening.listener import Listener
-from imagineid_sdk.listening.profile import EMOTIONS, TRACK_RATE, EmotionTrack, ProsodyTrack, VoiceProfile
+from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack, VoiceProfile
 from imagineid_sdk.listening.stream import LIVE
 from imagineid_sdk.listening.visemes import VISEMES
-
-ACTED = [name for name in EMOTIONS if name in set(EMOTION_OF_LETTER.values())]
-_BINS = np.linspace(0, 1, 11)
-
-
-# --- recordings -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One recording under one condition. rows, embedding: what the emotion stage is given."""
-
-    actor: str
-    sentence: str
-    emotion: str
-    speech: Speech
-    rows: np.ndarray
-    embedding: np.ndarray
-
-    def heard(self, stage: EmotionEncoder) -> EmotionTrack:
-        return hear_emotion(stage, self.rows, self.embedding, -(-len(self.speech.samples) // 320))
-
-
-def on_the_telephone(speech: Speech) -> Speech:
-    """300 to 3400 Hz in 8-bit mu-law."""
-    spectrum = np.fft.rfft(speech.samples)
-    hertz = np.fft.rfftfreq(len(speech.samples), 1 / RATE)
-    narrow = np.fft.irfft(np.where((hertz > 300) & (hertz < 3400), spectrum, 0), len(speech.samples))
-    peak = np.abs(narrow).max() + 1e-9
-    squeezed = np.round(127 * np.sign(narrow) * np.log1p(255 * np.abs(narrow) / peak) / np.log(256)) / 127
-    sound = np.sign(squeezed) * (256 ** np.abs(squeezed) - 1) / 255 * peak
-    return replace(speech, samples=sound.astype(np.float32))
-
-
-CONDITIONS: dict[str, Callable[[Speech], Speech]] = {
-    "as recorded": lambda speech: speech,
-    "noise, 20 dB": lambda speech: speech.in_noise(20),
-    "noise, 10 dB": lambda speech: speech.in_noise(10),
-    "telephone": on_the_telephone,
-}
-
-
-def read_recordings(folder: Path, earlier: Listener, cache: Path | None) -> dict[str, list[Recording]]:
-    """All recordings of acted emotions by condition."""
-    clips = [read_speech(path) for path in sorted(folder.glob("*.flac")) if path.stem[5] in EMOTION_OF_LETTER]
-    return {
-        name: [_recording(change(clip), name, earlier, cache) for clip in clips] for name, change in CONDITIONS.items()
-    }
-
-
-def _recording(speech: Speech, condition: str, earlier: Listener, cache: Path | None) -> Recording:
-    kept = cache / f"{speech.name}-{condition.replace(' ', '')}.npz" if cache else None
-    if kept and kept.exists():
-        known = np.load(kept)
-        rows, embedding = known["rows"], known["embedding"]
-    else:
-        rows, embedding, _, _ = sums_of(earlier, speech.samples)
-        if kept:
-            np.savez(kept, rows=rows, embedding=embedding)
-    actor, sentence, letter = speech.name[:2], speech.name[2:5], speech.name[5]
-    return Recording(actor, sentence, EMOTION_OF_LETTER[letter], speech, rows, embedding)
-
-
-# --- how often right --------------------------------------------------------------------------------------------------
-
-Answer = tuple[Recording, EmotionTrack]
-
-
-def recall(answers: Sequence[Answer]) -> dict[str, float]:
-    """Share of the recordings of each emotion that are heard as such; nan where there are none."""
-    return {
-        name: float(np.mean([track.label == name for r, track in answers if r.emotion == name] or [np.nan]))
-        for name in ACTED
-    }
-
-
-def calibration_error(answers: Sequence[Answer]) -> float:
-    """Expected calibration error of the strongest mood, ten bins."""
-    sure = np.array([track.probabilities.max() for _, track in answers])
-    right = np.array([track.label == r.emotion for r, track in answers], float)
-    place = np.digitize(sure, _BINS[1:-1])
-    return float(sum(abs((right - sure)[place == k].sum()) for k in range(10)) / len(sure))
-
-
-def confusion_rows(answers: Sequence[Answer]) -> list[Row]:
-    rows = []
-    for name in ACTED:
-        said = [track.label for r, track in answers if r.emotion == name]
-        cells = {other: f"{np.mean([label == other for label in said]):.2f}" for other in EMOTIONS} if said else {}
-        rows.append({"acted": name, "recordings": str(len(said))} | (cells or dict.fromkeys(EMOTIONS, "-")))
-    return rows
-
-
-def condition_rows(answers: dict[str, list[Answer]]) -> list[Row]:
-    rows = []
-    for name, some in answers.items():
-        found = recall(some)
-        intensity = {
-            title: float(np.mean([track.intensity for r, track in some if (r.emotion == "neutral") == calm]))
-            for title, calm in (("neutral", True), ("moods", False))
-        }
-        rows.append({
-            "condition": name, "UAR": write(np.nanmean(list(found.values())), "{:.2f}"),
-            "neutral as neutral": write(found["neutral"], "{:.2f}"),
-            "ECE": f"{calibration_error(some):.3f}",
-            "intensity, neutral / moods": write(list(intensity.values()), "{:.2f}"),
-        })  # fmt: skip
-    return rows
-
-
-def actor_rows(answers: Sequence[Answer]) -> list[Row]:
-    rows = []
-    for actor in sorted({r.actor for r, _ in answers}):
-        some = [answer for answer in answers if answer[0].actor == actor]
-        found = recall(some)
-        rows.append(
-            {"actor": actor, "recordings": str(len(some)), "UAR": write(np.nanmean(list(found.values())), "{:.2f}")}
-            | {name: write(found[name], "{:.2f}") for name in ACTED}
-        )
-    return rows
-
 
 # --- what else is in it -----------------------------------------------------------------------------------------------
 
@@ -324,7 +211,7 @@ def time_rows(listener: Listener) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Bench:
+class MoodBench:
     """What the parts work with. recordings: by condition; stages: by actor, none of which was trained on that actor;
     listeners: of the shipped stage and, where there is one, of the jointly trained one."""
 
@@ -342,7 +229,7 @@ class Bench:
         return next(iter(self.listeners.values()))
 
 
-def judge_answers(bench: Bench) -> None:
+def judge_answers(bench: MoodBench) -> None:
     """How often right, strangers to everything first."""
     for title, trained in (("Actors that nothing was trained on", False), ("One actor left out at a time", True)):
         some = {
@@ -353,7 +240,7 @@ def judge_answers(bench: Bench) -> None:
             print_answers(title, some, bench.stages)
 
 
-def judge_streams(bench: Bench) -> None:
+def judge_streams(bench: MoodBench) -> None:
     """Two moods of each actor."""
     found = []
     for actor, stage in bench.stages.items():
@@ -365,16 +252,16 @@ def judge_streams(bench: Bench) -> None:
         print_table("In a stream", stream_rows(found), note)
 
 
-def judge_identity(bench: Bench) -> None:
+def judge_identity(bench: MoodBench) -> None:
     print_table("Identity when only the mood changes", identity_rows(bench.plain))
 
 
-def judge_leakage(bench: Bench) -> None:
+def judge_leakage(bench: MoodBench) -> None:
     """This stage, and the one that was trained jointly with the others."""
     heard = {}
     for name, listener in bench.listeners.items():  # what comes before the stage is another listener's own, too
         own = listener is bench.shipped
-        recordings = bench.plain if own else [_recording(r.speech, "", listener, None) for r in bench.plain]
+        recordings = bench.plain if own else [make_recording(r.speech, "", listener, None) for r in bench.plain]
         heard[name] = (listener.emotion_encoder, recordings)
     print_table("What a linear probe tells from the stage", probe_rows(heard))
     for name, listener in bench.listeners.items():
@@ -393,16 +280,16 @@ def judge_leakage(bench: Bench) -> None:
             print_table(f"Leakage in listening, {name}", listening_leakage(listener.listen, clips, takes))
 
 
-def judge_calm(bench: Bench) -> None:
+def judge_calm(bench: MoodBench) -> None:
     if bench.calm:
         print_table("Calm speech of other people and microphones", calm_rows(bench.shipped, bench.calm))
 
 
-def judge_time(bench: Bench) -> None:
+def judge_time(bench: MoodBench) -> None:
     print_table("Time", time_rows(bench.shipped))
 
 
-PARTS: dict[str, Callable[[Bench], None]] = {
+PARTS: dict[str, Callable[[MoodBench], None]] = {
     "answers": judge_answers, "streams": judge_streams, "identity": judge_identity, "leakage": judge_leakage,
     "calm": judge_calm, "time": judge_time,
 }  # fmt: skip
@@ -430,7 +317,7 @@ def main() -> None:
     if options.jointly:
         listeners["trained jointly"] = _with(earlier_stages(options.jointly), _stage(options.jointly))
     calm = find_speech(options.speech)[0] if options.speech else []
-    bench = Bench(recordings, stages, listeners, calm)
+    bench = MoodBench(recordings, stages, listeners, calm)
     for name in options.parts:
         PARTS[name](bench)
 
