@@ -86,7 +86,7 @@ def as_nobody(place: Path) -> list[str]:
         "--ambient-caps=-all,+dac_read_search",
         "--bounding-set=-all,+dac_read_search",
     ]
-    command = ["strace", "-f", "-qq", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(log), "setpriv"]
+    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(log), "setpriv"]
     command += [
         f"--reuid={NOBODY}",
         f"--regid={NOBODY}",

@@ -134,7 +134,7 @@ from imagineid_sdk import ImagineIDPipeline
 from tests.conftest import voice_like
 pipe = ImagineIDPipeline.from_pretrained()
 pipe.set_progress_bar_config(disable=True)
-options = {"seed": 7, "fps": 5, "reference_steps": 1}
+options = {"seed": 7, "fps": 5, "reference_steps": 1, "size": 256}
 pipe(voice_like(0.4), **options)
 child = os.fork()
 if child == 0:

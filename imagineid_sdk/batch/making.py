@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import tempfile
 import time
@@ -39,6 +40,7 @@ def loaded(model: str | None, threads: int) -> ImagineIDPipeline:
     torch.set_num_threads(threads)
     pipe = ImagineIDPipeline.from_pretrained(model)
     pipe.set_progress_bar_config(disable=True)
+    gc.freeze()  # the model stays: searching it for garbage takes time, at the exit a second
     return pipe
 
 

@@ -27,7 +27,7 @@ def clips(tmp_path, make_voice, shipped_weights):
     return folder
 
 
-QUICK = {"fps": 12.5, "reference_steps": 2}
+QUICK = {"fps": 12.5, "reference_steps": 1, "size": 256}
 
 
 def manifest(output):
