@@ -26,6 +26,12 @@ def to_images(pixels: np.ndarray) -> torch.Tensor:
     return torch.cat([color + (1 - matte) * 0.5, matte], 1) * 2 - 1
 
 
+def gaussian(deviation: float) -> torch.Tensor:
+    """Weights for `blurred`: a bell of this standard deviation in pixels."""
+    radius = int(3 * deviation)
+    return torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * deviation**2))
+
+
 def blurred(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Images ``(batch, channels, height, width)``, each pixel the mean of those around it along both axes with the same
     ``weights`` ``(2 * radius + 1,)``, of any sum."""

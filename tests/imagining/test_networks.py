@@ -44,6 +44,18 @@ def test_specks_beside_the_head_go_and_stray_hairs_stay():
     assert (cleared[40:128, 40:90] == 200).all()
 
 
+def test_dots_along_hair_become_a_soft_edge_and_clean_edges_stay():
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[30:128, 40:90] = (90, 60, 30, 255)  # the head
+    rows, columns = np.mgrid[40:80, 90:100]
+    picture[40:80, 90:100] = ((rows + columns) % 2)[..., None] * picture[60, 60]  # hair, or not
+    cleared = mended(picture)
+    hair = cleared[45:75, 93:97, 3].astype(int)
+    assert np.abs(np.diff(hair, axis=0)).max() < 20 and 60 < hair.mean() < 200
+    assert np.abs(cleared[45:75, 93:97, 0] / hair - 90 / 255).max() < 0.03  # of the colour that it had
+    assert (cleared[90:, :85] == picture[90:, :85]).all() and (cleared[30:, :80] == picture[30:, :80]).all()
+
+
 def test_holes_in_clothes_are_filled_and_the_gap_between_hair_and_neck_stays():
     picture = np.zeros((128, 128, 4), np.uint8)
     picture[20:128, 20:108] = (90, 60, 30, 255)
