@@ -86,8 +86,9 @@ def as_nobody(place: Path) -> list[str]:
         "--ambient-caps=-all,+dac_read_search",
         "--bounding-set=-all,+dac_read_search",
     ]
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(log), "setpriv"]
+    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(log)]
     command += [
+        "setpriv",
         f"--reuid={NOBODY}",
         f"--regid={NOBODY}",
         "--clear-groups",

@@ -26,11 +26,14 @@ NEAR, SOFT = 3.0, 1.5
 HELD = 0.15, 0.85
 """Blurred matte that becomes nothing, and all: edges stay as soft as curls are, but not softer."""
 
+CUT_OFF, FADE = 24, 8
+"""Rows at the top that get their colour from those below if hair is cut off there, and rows over which that fades."""
+
 
 def mended(pixels: np.ndarray) -> np.ndarray:
     """uint8 ``(height, width, 4)``, premultiplied colour and matte: what is not connected to the middle of the picture
     goes, dots become soft edges, and small holes are filled with the colour around them."""
-    pixels = _without_dots(pixels)
+    pixels = _without_dots(_hair_to_the_edge(pixels))
     matte = pixels[..., 3]
     height, width = matte.shape
     middle = np.zeros(matte.shape, np.bool_)
@@ -77,6 +80,16 @@ def connected(inside: np.ndarray, start: np.ndarray) -> np.ndarray:
 def _grown(mask: np.ndarray, reach: int) -> np.ndarray:
     planes = torch.from_numpy(mask)[None].float()
     return F.max_pool2d(planes, 2 * reach + 1, 1, reach)[0].numpy() > 0
+
+
+def _hair_to_the_edge(pixels: np.ndarray) -> np.ndarray:
+    """Above hair that the upper edge cuts off the decoder begins a neck: its colours are mirrored, the matte stays."""
+    above, below = pixels[:CUT_OFF].astype(np.float32), pixels[2 * CUT_OFF - 1 : CUT_OFF - 1 : -1].astype(np.float32)
+    known = below[..., 3:] > OPEN
+    mirrored = np.where(known, below / np.maximum(below[..., 3:], 1) * above[..., 3:], above)
+    share = np.clip((CUT_OFF - np.arange(CUT_OFF)) / FADE, 0, 1)[:, None, None]
+    mixed = share * mirrored + (1 - share) * above
+    return np.concatenate([mixed.round().astype(np.uint8), pixels[CUT_OFF:]])
 
 
 def _without_dots(pixels: np.ndarray) -> np.ndarray:

@@ -56,6 +56,14 @@ def test_dots_along_hair_become_a_soft_edge_and_clean_edges_stay():
     assert (cleared[90:, :85] == picture[90:, :85]).all() and (cleared[30:, :80] == picture[30:, :80]).all()
 
 
+def test_no_neck_grows_out_of_hair_that_the_picture_cuts_off():
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[:, 30:100] = (40, 30, 20, 255)  # tall hair
+    picture[:10, 45:85] = (200, 150, 120, 255)
+    cleared = mended(picture)
+    assert (cleared[:12, 45:85] == (40, 30, 20, 255)).all() and (cleared[..., 3] == picture[..., 3]).all()
+
+
 def test_holes_in_clothes_are_filled_and_the_gap_between_hair_and_neck_stays():
     picture = np.zeros((128, 128, 4), np.uint8)
     picture[20:128, 20:108] = (90, 60, 30, 255)
