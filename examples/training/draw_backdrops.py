@@ -19,7 +19,7 @@ from .world.film import filmic
 SIZE, QUALITY = 512, 82
 VIEWS = {
     "room": ("apartment", 0.0, 0.6),
-    "office": ("lobby", 0.0, 0.8),
+    "office": ("lobby", 310.0, 0.8),
     "park": ("park", 140.0, 0.8),
     "forest": ("forest", 30.0, 0.8),
     "street": ("city", 225.0, 1.0),

@@ -1,4 +1,4 @@
-"""Mends the matte of a decoded portrait: no dots along hair, no specks beside it, no holes in clothes."""
+"""Mends the outline of a decoded portrait: no dots, dark lines or specks along it, and no holes in clothes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ NEAR, SOFT = 3.0, 1.5
 HELD = 0.15, 0.85
 """Blurred matte that becomes nothing, and all: edges stay as soft as curls are, but not softer."""
 
+EDGE = 4
+"""Pixels along the outline that get their colour from further inside."""
 CUT_OFF, FADE = 24, 8
 """Rows at the top that get their colour from those below if hair is cut off there, and rows over which that fades."""
 
 
 def mended(pixels: np.ndarray) -> np.ndarray:
     """uint8 ``(height, width, 4)``, premultiplied colour and matte: what is not connected to the middle of the picture
-    goes, dots become soft edges, and small holes are filled with the colour around them."""
-    pixels = _without_dots(_hair_to_the_edge(pixels))
+    goes, dots become soft edges, and dark lines and small holes get the colour beside them."""
+    pixels = _without_rim(_without_dots(_hair_to_the_edge(pixels)))
     matte = pixels[..., 3]
     height, width = matte.shape
     middle = np.zeros(matte.shape, np.bool_)
@@ -106,6 +108,18 @@ def _without_dots(pixels: np.ndarray) -> np.ndarray:
     held = _ramp(soft[:, 3:], *HELD)
     without = torch.cat([soft[:, :3] / soft[:, 3:].clamp_min(1e-4) * held, held], dim=1)
     mixed = dotted * without + (1 - dotted) * planes
+    return mixed[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
+
+
+def _without_rim(pixels: np.ndarray) -> np.ndarray:
+    """The decoder draws a dark line around the person, seen on bright backdrops: colours of the inside cover it."""
+    planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 255
+    matte = planes[:, 3:]
+    inside = 1 - F.max_pool2d((matte < OPEN / 255).float(), 2 * EDGE + 1, 1, EDGE)
+    near = blurred(planes * inside, gaussian(EDGE))
+    colour = near[:, :3] / near[:, 3:].clamp_min(1e-6) * matte
+    share = (1 - inside) * _ramp(near[:, 3:], 0.005, 0.03)  # hairs that stray farther keep their own
+    mixed = torch.cat([planes[:, :3] + share * (colour - planes[:, :3]), matte], dim=1)
     return mixed[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
 
 

@@ -40,7 +40,7 @@ def test_specks_beside_the_head_go_and_stray_hairs_stay():
     picture[37, 60] = 40  # a hair that stands off
     picture[60:64, 8:12] = 150  # a speck
     cleared = mended(picture)
-    assert not cleared[60:64, 8:12].any() and (cleared[37, 60] == 40).all()
+    assert not cleared[60:64, 8:12].any() and cleared[37, 60, 3] == 40
     assert (cleared[40:128, 40:90] == 200).all()
 
 
@@ -54,6 +54,15 @@ def test_dots_along_hair_become_a_soft_edge_and_clean_edges_stay():
     assert np.abs(np.diff(hair, axis=0)).max() < 20 and 60 < hair.mean() < 200
     assert np.abs(cleared[45:75, 93:97, 0] / hair - 90 / 255).max() < 0.03  # of the colour that it had
     assert (cleared[90:, :85] == picture[90:, :85]).all() and (cleared[30:, :80] == picture[30:, :80]).all()
+
+
+def test_no_dark_line_is_drawn_around_the_person():
+    picture = np.zeros((128, 128, 4), np.uint8)
+    picture[20:, 30:100] = (30, 20, 10, 255)
+    picture[22:, 32:98] = (200, 150, 120, 255)
+    cleared = mended(picture)
+    assert (np.abs(cleared[20:, 30:100].astype(int) - (200, 150, 120, 255)) <= 1).all()
+    assert (cleared[..., 3] == picture[..., 3]).all()
 
 
 def test_no_neck_grows_out_of_hair_that_the_picture_cuts_off():
