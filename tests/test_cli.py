@@ -263,6 +263,7 @@ def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_the_middle_leaves_nothing(loaded, make_voice, tmp_path, sent, status):
     soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
+    before = signal.signal(sent, signal.SIG_DFL)  # nohup ignores SIGHUP
 
     def send() -> None:
         deadline = time.monotonic() + 60
@@ -272,7 +273,10 @@ def test_a_signal_in_the_middle_leaves_nothing(loaded, make_voice, tmp_path, sen
         os.kill(os.getpid(), sent)
 
     threading.Thread(target=send).start()
-    assert run("generate", tmp_path / "minute.wav", "-o", tmp_path / "talk.mp4", "--portrait-steps", 1) == status
+    try:
+        assert run("generate", tmp_path / "minute.wav", "-o", tmp_path / "talk.mp4", "--portrait-steps", 1) == status
+    finally:
+        signal.signal(sent, before)
     assert os.listdir(tmp_path) == ["minute.wav"]
 
 

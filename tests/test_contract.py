@@ -37,7 +37,7 @@ def load_twins(folder):
     return pipeline
 
 
-QUICK = {"num_inference_steps": 1, "reference_steps": 2}
+QUICK = {"num_inference_steps": 1, "reference_steps": 1}
 
 
 @pytest.fixture(scope="module")

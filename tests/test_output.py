@@ -14,7 +14,7 @@ from imagineid_sdk.errors import AudioNotFoundError, OptionError
 from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
 from imagineid_sdk.video import verify
 
-SHORT = {"seed": 7, "reference_steps": 2, "fps": 10}
+SHORT = {"seed": 7, "reference_steps": 1, "fps": 10}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from imagineid_sdk.face.persona.identity import Identity
 from tests import golden
 from tests.conftest import voice_like
 
-QUICK = {"fps": 5, "reference_steps": 2}
+QUICK = {"fps": 5, "reference_steps": 1}
 
 
 @pytest.fixture(scope="module")
