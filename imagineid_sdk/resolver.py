@@ -169,11 +169,11 @@ def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Facto
         raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
     if (motion := factors.motion) is None:
         return factors, settings
-    usual = GenerateOptions.model_fields
-    idle = [name for name in MOTION_OPTIONS if getattr(settings, name) != usual[name].default]
-    idle += ["emotion_from"] if factors.emotion_from is not None else []
-    if idle:
-        raise OptionError(f"motion= says all that moves, so {idle[0]}= would do nothing. Give one of them.")
+    defaults = GenerateOptions.model_fields
+    unused = [name for name in MOTION_OPTIONS if getattr(settings, name) != defaults[name].default]
+    unused += ["emotion_from"] if factors.emotion_from is not None else []
+    if unused:
+        raise OptionError(f"motion= says all that moves, so {unused[0]}= would do nothing. Give one of them.")
     if isinstance(motion, (str, os.PathLike)):
         motion = load_motion(motion, fallback=settings.fps if "fps" in settings.model_fields_set else None)
     motion = FaceMotion.taken(motion)
