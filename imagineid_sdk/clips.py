@@ -36,9 +36,10 @@ def write_clip(
     signer = read_signer(sign, target)
     rate = factors.rate_of(audio, settings.sampling_rate)
     with open_audio(audio, rate) as sound, pipe.progress_bar(total=float("inf")) as bar:
-        settings = settings.model_copy(update={"sampling_rate": sound.rate})
         listening = pipe._listener().open(LIVE if sound.live else FILE)
-        stream = FaceStream(resolver.make_resolver(pipe, settings, factors), listening, settings, SETTLE)
+        person = resolver.make_resolver(pipe, settings, factors)  # at the rate that was given: of the other clips
+        heard = settings.model_copy(update={"sampling_rate": sound.rate})
+        stream = FaceStream(person, listening, heard, SETTLE)
         return record(stream, sound, target, file_tags, bar, callback, signer)
 
 
@@ -105,7 +106,7 @@ def generate_each(
             if isinstance(clip, (str, os.PathLike)):
                 with naming(clip, at, count):
                     checked_path(clip)
-    if count is None and not (factors.generator is None or hasattr(factors.generator, "device")):
+    if count is None and isinstance(factors.generator, (list, tuple)):
         raise OptionError("generator= is a list, and nobody knows how many clips there are. Give one torch.Generator.")
     seeds = factors.seeds(count or 0, settings.seed)
 

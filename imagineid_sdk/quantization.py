@@ -41,8 +41,8 @@ class PackedModelMixin(ModelMixin):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str] | None, **kwargs: Any) -> Self:
-        """As diffusers' own, which can't read a packed file; of the options only ``subfolder`` and ``torch_dtype``
-        have a meaning for one."""
+        """As diffusers' own, which can't read a packed file; of the options only ``subfolder``, ``dtype`` and
+        ``torch_dtype`` have a meaning for one."""
         from safetensors.torch import load_file
 
         folder = Path(pretrained_model_name_or_path or "") / (kwargs.get("subfolder") or "")
@@ -52,5 +52,5 @@ class PackedModelMixin(ModelMixin):
         model = cls.from_config(cls.load_config(folder))
         model.load_state_dict(unpack(stored))
         model.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
-        dtype = kwargs.get("torch_dtype")
+        dtype = kwargs.get("dtype") or kwargs.get("torch_dtype")
         return torch.nn.Module.to(model, dtype if isinstance(dtype, torch.dtype) else torch.float32).eval()

@@ -181,7 +181,8 @@ class FaceStream:
         self._ready.clear()
 
     def feed(self, chunk: Any) -> Iterator[np.ndarray]:
-        """Takes the next piece of sound and gives the frames that it completes, each ``(size, size, 3)`` uint8.
+        """Take the next chunk and give the frames that it completes: uint8 ``(size, size, 3)`` each, or 4 channels with
+        ``background="transparent"``.
 
         Args:
             chunk: samples as a numpy array or torch tensor, ``(samples,)``, ``(channels, samples)`` or ``(samples,
@@ -196,10 +197,12 @@ class FaceStream:
         block = chunk_samples(chunk)
         if not len(block):
             return self._frames(iter(()))
+        own = Levels(block.shape[1])  # a chunk that is refused must not spoil those that follow
+        own.add(block)
+        own.check("The chunk")
         if block.shape[1] != self._levels.channels:  # another kind of chunk: levels are heard anew
             self._levels = Levels(block.shape[1])
         self._levels.add(block)
-        self._levels.check("The chunk")
         return self.hear(self._levels.mono(self._levels.mix(block)))
 
     def hear(self, mono: np.ndarray) -> Iterator[np.ndarray]:
@@ -246,7 +249,7 @@ def chunk_samples(chunk: Any) -> np.ndarray:
     """
     if isinstance(chunk, (bytes, bytearray, memoryview)):
         return pcm_from_bytes(chunk)
-    if np.size(chunk) == 0:
+    if 0 in np.shape(chunk):
         return np.empty((0, 1), np.float32)
     array, to_float = samples_from_array(chunk)
     return to_float(array)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from imagineid_sdk import Identity
@@ -138,6 +139,15 @@ def test_the_rate_of_an_array_is_not_asked_of_a_file(pipeline, example_audio):
     heard = pipeline(example_audio / "hello.wav", **options).identity
     face = pipeline.imagine(voice, sampling_rate=48_000, seed=3, num_faces=1, reference_steps=1)[0]
     assert heard.gender == face.identity.gender
+
+
+def test_a_written_video_hears_other_clips_at_their_own_rate(pipeline, example_audio, make_voice, tmp_path):
+    soundfile.write(tmp_path / "talk.wav", make_voice(0.4, 48_000), 48_000)
+    voice = load_audio(example_audio / "reading.flac").samples
+    options = {"identity_from": voice, "sampling_rate": 16_000, "seed": 3, "fps": 5, "reference_steps": 1}
+    called = pipeline(tmp_path / "talk.wav", output_type="none", **options).identity
+    written = pipeline.write_mp4(tmp_path / "talk.wav", tmp_path / "talk.mp4", **options)
+    assert written.age == called.age and np.array_equal(written.code, called.code)
 
 
 def test_a_name_that_no_file_can_have_is_told_before_any_work(pipeline, talk, make_voice):

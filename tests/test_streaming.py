@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from imagineid_sdk import cli
 from imagineid_sdk.audio import load_audio
@@ -263,3 +264,13 @@ def test_a_written_video_holds_on_to_nothing(pipeline, make_voice):
         assert renderers() == before
     finally:
         gc.enable()
+
+
+def test_a_chunk_that_is_refused_does_not_spoil_those_that_follow(pipeline, whole):
+    clean = np.full(1600, 0.01, np.float32)
+    with pipeline.stream(fps=FPS, identity=whole.identity) as stream:
+        with pytest.raises(AudioError, match="NaN or infinite"):
+            stream.feed(np.full(1600, np.nan, np.float32))
+        list(stream.feed(clean))
+        list(stream.feed(torch.empty(0)))
+        assert len(list(stream.finish())) == round(0.1 * FPS)

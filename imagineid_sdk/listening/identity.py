@@ -97,7 +97,8 @@ class IdentityEncoder(ModelMixin, ConfigMixin):
 
 
 def pitch_statistics(pitch: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """Eight figures about the pitch of a segment, float32: quantiles, spread and movement of log2 Hz, voiced share."""
+    """Eight figures about the pitch of a segment, float32: 1; median and quantiles 0.1, 0.25, 0.75 and 0.9 in octaves
+    above 160 Hz; voiced share of the speech; ten times the median step of a frame. All 0 with too little voice."""
     voiced = pitch > 0
     result = np.zeros(PITCH_STATISTICS, np.float32)
     if voiced.sum() < 5:

@@ -66,7 +66,7 @@ class Latency:
     """Length and look-ahead of a segment, in track samples of 20 ms.
 
     `hop` samples become final together, when `ahead` more are there. The speech encoder hears `context` of the past
-    again. All are multiples of 10; `context` and `hop` are on the encoder's own grid where they exceed its window.
+    again. `context` and `hop` are multiples of 10, and on the encoder's own grid where they exceed its window.
     """
 
     hop: int

@@ -160,9 +160,11 @@ class Recorder:
         self._size = self._size or size
         if size != self._size:
             raise VideoError(f"Frame {self.shown} is {size}, the first was {self._size}. All must have one size.")
-        if 0 in size or self._format.even and (size[0] % 2 or size[1] % 2):
+        if 0 in size:
+            raise VideoError(f"Frame {self.shown} is empty: its shape is {size}. Give at least one pixel on each side.")
+        if self._format.even and (size[0] % 2 or size[1] % 2):
             raise VideoError(
-                f"Frames of {size[0]}x{size[1]} can't be encoded: {self._format.title} needs an even height and width."
+                f"Frames of {size[1]}x{size[0]} can't be encoded: {self._format.title} needs an even height and width."
             )
         return frames
 

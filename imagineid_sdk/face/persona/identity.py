@@ -220,7 +220,7 @@ class Identity:
         """Raises IdentityFileError for values that no person can have."""
         if problem := self._problem():
             raise IdentityFileError(
-                f"{label} can't be used: {problem}. Imagine the person again from the voice, with seed {self.seed!r}."
+                f"{label} can't be used: {problem}. Load another file, or imagine the person again from the voice."
             )
 
     def _problem(self) -> str | None:
