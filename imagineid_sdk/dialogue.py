@@ -92,11 +92,7 @@ class Dialogue(Sequence["ImagineIDOutput"]):
 def make_dialogue(
     pipe: ImagineIDPipeline, clip: AudioClip, settings: GenerateOptions, factors: Factors, callback: Callback | None
 ) -> Dialogue:
-    """A person for each speaker of a clip. With a seed, the first has it, the next the one after it, ...
-
-    Raises:
-        OptionError: a person or a motion is given: there are several people.
-    """
+    """A person for each speaker of a clip. With a seed, the speakers have consecutive seeds that begin with it."""
     from imagineid_sdk.clips import generate_clip
 
     turns = find_turns(pipe.identity_encoder.eval(), clip.samples)

@@ -34,7 +34,9 @@ Person: TypeAlias = Identity | str | os.PathLike[str]
 Motion: TypeAlias = FaceMotion | str | os.PathLike[str]
 Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
 StepCallback: TypeAlias = Callable[["ImagineIDPipeline", int, float, dict[str, Any]], dict[str, Any] | None]
-"""Called with the pipeline, the step's index, its time and ``{"latents": ...}``, as in diffusers."""
+"""Called with the pipeline, the step's index, its timestep and ``{"latents": ...}``.
+
+With ``tiny`` the timestep is the flow time, from 1 (noise) to 0. With ``sd15`` it is the scheduler's, below 1000."""
 
 Renderer: TypeAlias = FrameRenderer[Any, Any, Any]
 

@@ -19,7 +19,7 @@ from typing_extensions import Self
 from imagineid_sdk.audio.arrays import check_rate, samples_from_array
 from imagineid_sdk.audio.clip import check_duration
 from imagineid_sdk.audio.decoding import AudioStream, pcm_from_bytes
-from imagineid_sdk.audio.mixing import Levels
+from imagineid_sdk.audio.mixing import Levels, check_finite
 from imagineid_sdk.audio.resampling import SAMPLE_RATE, Resampler
 from imagineid_sdk.errors import AudioError, GenerationCancelled, OptionError, check_number
 from imagineid_sdk.face.animation.motion import Animator, FaceMotion, Playback
@@ -197,9 +197,7 @@ class FaceStream:
         block = chunk_samples(chunk)
         if not len(block):
             return self._frames(iter(()))
-        own = Levels(block.shape[1])  # a chunk that is refused must not spoil those that follow
-        own.add(block)
-        own.check("The chunk")
+        check_finite(block, "The chunk")  # before it is counted: it must not spoil the chunks that follow
         if block.shape[1] != self._levels.channels:  # another kind of chunk: levels are heard anew
             self._levels = Levels(block.shape[1])
         self._levels.add(block)

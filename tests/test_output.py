@@ -140,9 +140,9 @@ def test_a_copy_has_everything_but_the_model(talk, tmp_path, copied):
 
 
 def test_many_clips_give_one_output_each_in_order(pipeline, make_voice):
-    clips = [make_voice(0.2), make_voice(0.4, pitch=220)]
+    clips = [make_voice(0.2), make_voice(0.4, pitch=220), make_voice(0.3)]
     outputs = list(pipeline.map(clips, **SHORT, output_type="none"))
-    assert [len(one.motion) for one in outputs] == [2, 4]
+    assert [len(one.motion) for one in outputs] == [2, 4, 3]
     assert {one.identity.seed for one in outputs} == {7}
     together = pipeline(clips, **SHORT, output_type="none")
     assert all(np.array_equal(a.motion.head_pose, b.motion.head_pose) for a, b in zip(outputs, together, strict=True))

@@ -115,12 +115,11 @@ def test_one_voice_has_many_faces(pipeline, hello):
 
 
 def test_neutral_attributes_take_nothing_from_the_voice(pipeline, hello):
-    heard, neutral = (
-        pipeline.imagine(hello, num_faces=number, attributes=attributes, reference_steps=1)
-        for number, attributes in ((1, "heard"), (3, "neutral"))
-    )
-    assert {face.identity.words()["gender"] for face in heard} == {"female"}
-    assert {face.identity.words()["gender"] for face in neutral} == {"female", "male"}
+    people = [
+        pipeline.imagine(hello, num_faces=8, seed=0, attributes=a, reference_steps=1) for a in ("heard", "neutral")
+    ]
+    women = [sum(face.identity.words()["gender"] == "female" for face in faces) for faces in people]
+    assert women[0] == 8 and 0 < women[1] < 8
 
 
 def test_a_rate_is_heard_by_imagine_as_by_a_call(pipeline):

@@ -48,6 +48,8 @@ LIVE = """
 <p class="note">Start the microphone and speak.</p>
 """
 DOWNLOADS = {"video": "Video (mp4)", "person": "Person", "motion": "Motion (csv)", "mesh": "Mesh (glb)"}
+DELETE_CACHE = (600, 3600)
+"""Every 600 s gradio deletes its own files that are older than 3600 s."""
 PROGRESS = gr.Progress()
 """As the default of a parameter, how gradio is told to pass the bar of the visitor."""
 
@@ -94,7 +96,7 @@ def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
     visitors = Visitors(folder)
     queued: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": at_once}
 
-    with gr.Blocks(title="ImagineID", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with gr.Blocks(title="ImagineID", analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
         gr.HTML(INTRODUCTION, elem_id="introduction")
         with gr.Tabs(elem_id="ways"):
             with gr.Tab("From a clip"):

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from imagineid_sdk.errors import OptionError
 
-HOUSEKEEPING = (600, 3600)
-"""Every so many seconds gradio's own files that are older than so many are deleted."""
-
 
 def serve(model: str | None, host: str, port: int, visitors: int, open_browser: bool) -> None:
     """See `imagineid_sdk.app.launch`."""

@@ -18,6 +18,23 @@ OPPOSITE_PHASE = 0.01
 """Share of the louder channel's power below which the mean of a stereo pair counts as cancelled out."""
 
 
+def check_finite(block: np.ndarray, label: str) -> None:
+    """Raises AudioError for a block that holds impossible samples."""
+    _refuse(label, _impossible(block))
+
+
+def _impossible(block: np.ndarray) -> int:
+    return int(block.size - np.count_nonzero(np.isfinite(block)))
+
+
+def _refuse(label: str, count: int) -> None:
+    if count:
+        raise AudioError(
+            f"{label} holds {count} samples that are NaN or infinite. Every sample must be a finite number: repair the "
+            "recording, or replace them, e.g. with numpy.nan_to_num."
+        )
+
+
 class Levels:
     """Peaks and powers of a sound, added up block by block. `channels` are those of the blocks that are added.
 
@@ -45,7 +62,7 @@ class Levels:
         with np.errstate(invalid="ignore"):  # NaN of a damaged file is counted below
             self._peaks = np.maximum(self._peaks, np.abs(block).max(axis=0))
         if not np.isfinite(self._peaks).all():
-            self.impossible += int(block.size - np.count_nonzero(np.isfinite(block)))
+            self.impossible += _impossible(block)
             return
         if self.channels > 2:
             self._sum_peak = max(self._sum_peak, float(np.abs(block.sum(axis=1)).max()))
@@ -55,11 +72,7 @@ class Levels:
 
     def check(self, label: str) -> None:
         """Raises AudioError for a sound that holds impossible samples."""
-        if self.impossible:
-            raise AudioError(
-                f"{label} holds {self.impossible} samples that are NaN or infinite. Every sample must be a finite "
-                "number: repair the recording, or replace them, e.g. with numpy.nan_to_num."
-            )
+        _refuse(label, self.impossible)
 
     def mix(self, block: np.ndarray) -> np.ndarray:
         """float32 (samples, 1 or 2) in [-1, 1]: more than two channels become the mean of those that carry sound, and a

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from imagineid_sdk.compiled import compiled
-from imagineid_sdk.imagining.pixels import blurred, gaussian
+from imagineid_sdk.imagining.pixels import blurred, gaussian, smoothstep
 
-SOLID, OPEN = 64, 128
-"""Matte above which a pixel belongs to the person, and under which one is seen through."""
+PERSON_ABOVE, SEE_THROUGH_BELOW = 64, 128
+"""Matte (0..255) above which a pixel counts as part of the person, and below which it counts as see-through."""
 WISPS = 8
 """Pixels along the person's outline within which hairs may stray, and be seen through."""
 GAP = 9
@@ -20,16 +20,15 @@ RIM = 3
 AROUND = 12.0
 """Standard deviation, in pixels, of the surroundings whose colour fills a hole."""
 DOTTED = 0.05, 0.1
-"""Mean step up and down again, a pixel, of the matte (0..1) from which an edge counts as dotted, and surely does."""
+"""How much the matte (0..1) goes up and down again from pixel to pixel, on average: dots begin, and are certain."""
 NEAR, SOFT = 3.0, 1.5
-"""Standard deviations, in pixels, of the surroundings in which dots are counted, and of the blur over them."""
+"""Standard deviations, in pixels: of the surroundings in which dots are looked for, and of the blur over them."""
 HELD = 0.15, 0.85
-"""Blurred matte that becomes nothing, and all: edges stay as soft as curls are, but not softer."""
-
-EDGE = 4
-"""Pixels along the outline that get their colour from further inside."""
+"""Blurred matte that becomes 0, and 1. Steeper edges make curls look cut out with scissors."""
+EDGE = 2
+"""Pixels along the outline that get their colour from farther inside. With 4, skin covers a narrow beard."""
 CUT_OFF, FADE = 24, 8
-"""Rows at the top that get their colour from those below if hair is cut off there, and rows over which that fades."""
+"""Rows at the top that get the colours of those below them, and rows over which that fades."""
 
 
 def mended(pixels: np.ndarray) -> np.ndarray:
@@ -40,9 +39,9 @@ def mended(pixels: np.ndarray) -> np.ndarray:
     height, width = matte.shape
     middle = np.zeros(matte.shape, np.bool_)
     middle[height // 2, width // 2] = True
-    person = _grown(connected(matte > SOLID, middle), WISPS)
+    person = _grown(connected(matte > PERSON_ABOVE, middle), WISPS)
     kept = pixels * person[..., None].astype(np.uint8)
-    seen_through = kept[..., 3] < OPEN
+    seen_through = kept[..., 3] < SEE_THROUGH_BELOW
     border = np.zeros(matte.shape, np.bool_)
     border[0] = border[:, 0] = border[:, -1] = True  # not below: clothes are cut off there
     outside = connected(seen_through, border)
@@ -85,9 +84,9 @@ def _grown(mask: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _hair_to_the_edge(pixels: np.ndarray) -> np.ndarray:
-    """Above hair that the upper edge cuts off the decoder begins a neck: its colours are mirrored, the matte stays."""
+    """Above hair that the upper edge cuts off, the decoder draws skin. It gets the hair's colours, mirrored."""
     above, below = pixels[:CUT_OFF].astype(np.float32), pixels[2 * CUT_OFF - 1 : CUT_OFF - 1 : -1].astype(np.float32)
-    known = below[..., 3:] > OPEN
+    known = below[..., 3:] > SEE_THROUGH_BELOW
     mirrored = np.where(known, below / np.maximum(below[..., 3:], 1) * above[..., 3:], above)
     share = np.clip((CUT_OFF - np.arange(CUT_OFF)) / FADE, 0, 1)[:, None, None]
     mixed = share * mirrored + (1 - share) * above
@@ -95,38 +94,32 @@ def _hair_to_the_edge(pixels: np.ndarray) -> np.ndarray:
 
 
 def _without_dots(pixels: np.ndarray) -> np.ndarray:
-    """The decoder draws what may be hair or not as a pattern of dots: there the picture is blurred."""
+    """Where the decoder is not sure of hair, it draws dots. They are blurred."""
     planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 255
     near = gaussian(NEAR)
     dotted = torch.zeros_like(planes[:, 3:])
     for axis in (2, 3):  # steps of a clean edge add up, those of dots cancel out
         steps = torch.diff(planes[:, 3:], dim=axis, append=planes[:, 3:].narrow(axis, -1, 1))
         dotted += blurred(steps.abs(), near) - blurred(steps, near).abs()
-    dotted = _ramp(dotted, *DOTTED)
+    dotted = smoothstep(dotted, *DOTTED)
     dotted = blurred(F.max_pool2d(dotted, 9, 1, 4), gaussian(SOFT))
     soft = blurred(planes, gaussian(SOFT))
-    held = _ramp(soft[:, 3:], *HELD)
+    held = smoothstep(soft[:, 3:], *HELD)
     without = torch.cat([soft[:, :3] / soft[:, 3:].clamp_min(1e-4) * held, held], dim=1)
     mixed = dotted * without + (1 - dotted) * planes
     return mixed[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
 
 
 def _without_rim(pixels: np.ndarray) -> np.ndarray:
-    """The decoder draws a dark line around the person, seen on bright backdrops: colours of the inside cover it."""
+    """The decoder draws a dark line around the person. It gets the colours beside it, farther inside."""
     planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 255
     matte = planes[:, 3:]
-    inside = 1 - F.max_pool2d((matte < OPEN / 255).float(), 2 * EDGE + 1, 1, EDGE)
+    inside = 1 - F.max_pool2d((matte < SEE_THROUGH_BELOW / 255).float(), 2 * EDGE + 1, 1, EDGE)
     near = blurred(planes * inside, gaussian(EDGE))
     colour = near[:, :3] / near[:, 3:].clamp_min(1e-6) * matte
-    share = (1 - inside) * _ramp(near[:, 3:], 0.005, 0.03)  # hairs that stray farther keep their own
+    share = (1 - inside) * smoothstep(near[:, 3:], 0.005, 0.03)  # hairs that stray farther keep their own
     mixed = torch.cat([planes[:, :3] + share * (colour - planes[:, :3]), matte], dim=1)
     return mixed[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
-
-
-def _ramp(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """A smooth step from 0 at `low` to 1 at `high`."""
-    share = ((values - low) / (high - low)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def _filled(pixels: np.ndarray, holes: np.ndarray) -> np.ndarray:

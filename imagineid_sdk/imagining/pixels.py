@@ -26,6 +26,12 @@ def to_images(pixels: np.ndarray) -> torch.Tensor:
     return torch.cat([color + (1 - matte) * 0.5, matte], 1) * 2 - 1
 
 
+def smoothstep(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """0 up to `low`, 1 from `high` on, and a smooth step between."""
+    share = ((values - low) / (high - low)).clamp(0, 1)
+    return share * share * (3 - 2 * share)
+
+
 def gaussian(deviation: float) -> torch.Tensor:
     """Weights for `blurred`: a bell of this standard deviation in pixels."""
     radius = int(3 * deviation)

@@ -165,11 +165,11 @@ def step_predictions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.nd
         inside = (apart >= -_PASSAGE[0] * STEP_RATE) & (apart <= _PASSAGE[1] * STEP_RATE)
         near = torch.exp(-0.5 * (apart / (_MOMENT * STEP_RATE)) ** 2) * (apart.abs() <= 3 * _MOMENT * STEP_RATE)
         predictions = []
-        for window in (inside.float(), near.float()):
-            sums = window.to(voice) @ around
+        passage, moment = (window.to(voice) @ around for window in (inside.float(), near.float()))
+        for sums in (passage, moment):
             logits, strength = encoder.judge(sums, voice.expand(len(sums), -1))
             predictions += [logits, strength[:, None]]
-        predictions.append((speech_seconds(sums) / _FULL_PRESENCE).clamp(0, 1)[:, None])
+        predictions.append((speech_seconds(moment) / _FULL_PRESENCE).clamp(0, 1)[:, None])
         result.append(torch.cat(predictions, dim=1).float().cpu().numpy())
     return np.concatenate(result) if result else np.empty((0, PREDICTIONS), np.float32)
 

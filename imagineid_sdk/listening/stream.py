@@ -43,6 +43,7 @@ from imagineid_sdk.listening.profile import (
     Segment,
     SpeakerIdentity,
 )
+from imagineid_sdk.listening.prosodic_events import ACCENT_HISTORY
 from imagineid_sdk.listening.prosody import BANDS, Measures, measure, voice_activity
 from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, num_features
 from imagineid_sdk.listening.visemes import VISEMES
@@ -57,7 +58,7 @@ KEPT_SAMPLES = 3000
 _PITCH_CONTEXT = 25  # frames before a segment from which the path of the pitch is followed
 _VOICE_CONTEXT = 500  # frames before a segment that say what is background there: 10 s
 _UNCLEAR = 10.0  # seconds for which an unclear voice is asked for again with every segment
-_SEGMENT_CONTEXT = 300  # track samples that a segment holds of what came before it: 6 s
+_SEGMENT_CONTEXT = round((ACCENT_HISTORY + 1) * TRACK_RATE)  # track samples that a segment holds of what came before
 _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 
 

@@ -66,10 +66,11 @@ class Identity:
         beard_growth: 0 none, 1 stubble, 2 a beard, and all between; None is what the word says.
         hair_shape: how the cut is worn, each -1..1: height, width, length, hairline (1 far back). None says
             nothing of it.
-        traits: ``(106,)`` float32 around -1..1, the person's free variation, mostly decided by the voice: head shape,
-            the noise that the face is imagined from, build, beard, shades of hair and clothes, shape of the hair. None
-            leaves that noise to the seed alone.
-        reference: latents of the portrait ``(16, 16, 16)`` float16, None before it was imagined.
+        traits: ``(106,)`` float32, standard normal over people: the free variation, mostly decided by the voice. It
+            holds head shape, the noise that the face is imagined from, build, beard, shades of hair and clothes, and
+            the shape of the hair. None leaves that noise to the seed alone.
+        reference: latents of the portrait, float16, ``(16, 16, 16)``, with sd15 ``(4, 64, 64)``; None before it was
+            imagined.
         model: fingerprint of the model that imagined the portrait; empty if nobody says.
     """
 

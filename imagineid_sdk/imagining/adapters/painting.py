@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from imagineid_sdk.imagining.autoencoder import ResidualBlock, start_at_zero
+from imagineid_sdk.imagining.pixels import smoothstep
 
 CELL = 4
 """Pixels of a full-size frame in a cell of the maps, along each side."""
@@ -111,7 +112,6 @@ def fade(region: Region, border: int = 12) -> torch.Tensor:
 
     def ramp(length: int) -> torch.Tensor:
         steps = torch.arange(length) + 0.5
-        t = (torch.minimum(steps, length - steps) / border).clamp(max=1)
-        return t * t * (3 - 2 * t)
+        return smoothstep(torch.minimum(steps, length - steps), 0, border)
 
     return (ramp(height)[:, None] * ramp(width))[None, None]
