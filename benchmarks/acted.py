@@ -1,4 +1,4 @@
-"""Recordings of acted emotions under several conditions, and how often their mood is heard right."""
+"""Recordings of acted emotions under several conditions, and how often their emotion is heard right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.speech import RATE, Speech, read_speech
 from benchmarks.tables import Row, write
 from examples.training.voices.acted import EMOTION_OF_LETTER
-from examples.training.voices.moments import sums_of
+from examples.training.voices.step_sums import sums_of
 from imagineid_sdk.listening.emotion import EmotionEncoder, hear_emotion
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import EMOTIONS, EmotionTrack
@@ -94,7 +94,7 @@ def recall(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 def calibration_error(answers: Sequence[Answer]) -> float:
-    """Expected calibration error of the strongest mood, ten bins."""
+    """Expected calibration error of the strongest emotion, ten bins."""
     sure = np.array([track.probabilities.max() for _, track in answers])
     right = np.array([track.label == r.emotion for r, track in answers], float)
     place = np.digitize(sure, _BINS[1:-1])
@@ -116,13 +116,13 @@ def condition_rows(answers: dict[str, list[Answer]]) -> list[Row]:
         found = recall(some)
         intensity = {
             title: float(np.mean([track.intensity for r, track in some if (r.emotion == "neutral") == calm]))
-            for title, calm in (("neutral", True), ("moods", False))
+            for title, calm in (("neutral", True), ("emotions", False))
         }
         rows.append({
             "condition": name, "UAR": write(np.nanmean(list(found.values())), "{:.2f}"),
             "neutral as neutral": write(found["neutral"], "{:.2f}"),
             "ECE": f"{calibration_error(some):.3f}",
-            "intensity, neutral / moods": write(list(intensity.values()), "{:.2f}"),
+            "intensity, neutral / emotions": write(list(intensity.values()), "{:.2f}"),
         })  # fmt: skip
     return rows
 

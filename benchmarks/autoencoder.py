@@ -28,7 +28,7 @@ def autoencoder_rows(folder: Path, renders: list[Path], features: ImageFeatures,
     model = HeadAutoencoder.from_pretrained(folder, low_cpu_mem_usage=False).eval()
     stored = np.concatenate([np.load(path, mmap_mode="r")[::FRAME_STEP] for path in renders])
     wanted = over_grey(stored)
-    made, matte = _through(model, stored)
+    made, alpha = _through(model, stored)
     blurred = np.stack([cv2.GaussianBlur(picture, (0, 0), 1.0) for picture in wanted])
     others = np.roll(wanted, len(wanted) // 2, axis=0)
     faces = [mesh.find(picture) for picture in wanted]
@@ -38,7 +38,7 @@ def autoencoder_rows(folder: Path, renders: list[Path], features: ImageFeatures,
     return [
         measure_row("pictures / people", f"{len(stored)} / {len(renders)}", ""),
         measure_row("PSNR of all / eyes / mouth (dB)", write(values, "{:.1f}"), ""),
-        measure_row("largest error of the matte, 99.9 % of pixels (of 255)", f"{matte:.0f}", ""),
+        measure_row("largest error of alpha, 99.9 % of pixels (of 255)", f"{alpha:.0f}", ""),
         measure_row("perceptual distance", _mean(features, made, wanted), JUDGE),
         measure_row("of a blur of 1 px / of another person, to compare", 
                     f"{_mean(features, blurred, wanted)} / {_mean(features, others, wanted)}", JUDGE),
@@ -48,7 +48,7 @@ def autoencoder_rows(folder: Path, renders: list[Path], features: ImageFeatures,
 
 @torch.no_grad()
 def _through(model: HeadAutoencoder, stored: np.ndarray, batch: int = 8) -> tuple[np.ndarray, float]:
-    """(decoded pictures over grey, the 99.9 % quantile of the matte's error in levels of 255)."""
+    """(decoded pictures over grey, the 99.9 % quantile of alpha's error in levels of 255)."""
     pictures, errors = [], []
     for start in range(0, len(stored), batch):
         pixels = torch.from_numpy(stored[start : start + batch, ..., :4].copy()).movedim(-1, 1).float() / 255

@@ -66,7 +66,7 @@ def plain_frames(pipe: Any, identity: Any, motion: Any) -> None:
     from imagineid_sdk.imagining.adapters.spatial import motion_vector
     from imagineid_sdk.imagining.autoencoder import compose
     from imagineid_sdk.imagining.denoising import denoise_once, describe_person
-    from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
+    from imagineid_sdk.imagining.painted import assemble, crop_of, decode_frames, paint
 
     code = torch.from_numpy(identity.code)
     still = pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3))
@@ -84,7 +84,7 @@ def plain_frames(pipe: Any, identity: Any, motion: Any) -> None:
         picture, trunk = decode_frames(pipe.autoencoder, made)
         full, coarse = warp(portrait, drawn.flow), F.avg_pool2d(portrait, CELL)
         painted = paint(
-            pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full)
+            pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, crop_of(full)
         )
         compose(assemble(painted, portrait), torch.zeros(1, 3, 1, 1)).mul(255).byte().numpy()
 

@@ -21,7 +21,7 @@ from imagineid_sdk.face.animation.expression import lip_gap
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.listening.profile import EMOTIONS
 
-MOODY_PEOPLE = 4
+EMOTION_PEOPLE = 4
 """Some resting faces look sad to the judge: emotions are judged on as many people."""
 UPPER_FACE = [k for k, name in enumerate(ARKIT_BLENDSHAPES) if name.startswith(("brow", "cheekSquint", "noseSneer"))]
 """Actions that show emotion and that words, blinks and gaze leave alone; the brows also mark stress."""
@@ -37,7 +37,7 @@ class Swap:
     label: str
     video: Video
     vectors: np.ndarray
-    moods: np.ndarray  # (7,) mean answer of the emotion judge
+    emotions: np.ndarray  # (7,) mean answer of the emotion judge
 
 
 def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], list[Speech]]:
@@ -50,14 +50,14 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
     person, other = people[0], next(clip for clip in clips if clip.sex != people[0].sex or clip is clips[-1])
     words, other_words = clips[0], clips[1 % len(clips)]
     heard = {clip.name: bench.pipe.listen(clip.clip).emotion for clip in clips}
-    # The two clips that sound most different in mood, or there would be nothing to see.
-    mood, other_mood = max(combinations(clips, 2), key=lambda pair: _mood_distance(heard, pair))
+    # The two clips that sound most different in emotion, or there would be nothing to see.
+    emotion, other_emotion = max(combinations(clips, 2), key=lambda pair: _emotion_distance(heard, pair))
     length = min(words.seconds, other_words.seconds)
-    as_heard: dict[str, Any] = {"emotion_from": mood.clip}
+    as_heard: dict[str, Any] = {"emotion_from": emotion.clip}
     recipes = [
         ("A, B, C", person, words, as_heard), ("other person", other, words, as_heard),
         ("other words", person, other_words, as_heard),
-        ("other emotion", person, words, {"emotion_from": other_mood.clip}),
+        ("other emotion", person, words, {"emotion_from": other_emotion.clip}),
         ("emotion set to happy", person, words, {"emotion": "happy", "emotion_intensity": 1.0}),
     ]  # fmt: skip
     swaps = []
@@ -65,10 +65,10 @@ def swap_factors(bench: Bench, clips: Sequence[Speech]) -> tuple[list[Swap], lis
         spoken = what.first(length).clip
         out = bench.pipe(content=spoken, identity_from=who.clip, seed=bench.seed, size=SIZE, **how)
         video = bench.film(label, out)
-        swaps.append(Swap(label, video, embeddings(bench.judges, video), moods_seen(bench, video)))
+        swaps.append(Swap(label, video, embeddings(bench.judges, video), emotions_seen(bench, video)))
     if bench.sheets:
         save_sheet(bench.sheets / "factors.png", [frames_of(s.video.frames) for s in swaps], [s.label for s in swaps])
-    return swaps, [person, words, mood, other, other_words, other_mood]
+    return swaps, [person, words, emotion, other, other_words, other_emotion]
 
 
 SHOWN: dict[str, Callable[[Swap, Swap], float]] = {
@@ -78,7 +78,7 @@ SHOWN: dict[str, Callable[[Swap, Swap], float]] = {
     "brows and cheeks asked": lambda a, b: difference(
         a.video.actions[:, UPPER_FACE].mean(0)[None], b.video.actions[:, UPPER_FACE].mean(0)[None]
     ),
-    "emotion judged (FER)": lambda a, b: float(np.abs(a.moods - b.moods).sum() / 2),
+    "emotion judged (FER)": lambda a, b: float(np.abs(a.emotions - b.emotions).sum() / 2),
 }
 OWN_FACTOR = {"face (dlib)": 1, "lips asked": 2, "lips seen": 2, "brows and cheeks asked": 4, "emotion judged (FER)": 4}
 """Which video of `swap_factors` replaces the factor that an output belongs to."""
@@ -98,7 +98,7 @@ def swap_rows(swaps: Sequence[Swap]) -> list[Row]:
     return rows
 
 
-def moods_seen(bench: Bench, video: Video, count: int = 6) -> np.ndarray:
+def emotions_seen(bench: Bench, video: Video, count: int = 6) -> np.ndarray:
     """(7,) mean answer of the emotion judge over some frames."""
     found = np.flatnonzero(video.found)
     if not len(found):
@@ -119,13 +119,13 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
     intensity."""
     calm = [
         bench.pipe(speech.clip, seed=bench.seed + k, emotion="neutral", emotion_intensity=1.0, blink=0, size=SIZE)
-        for k in range(MOODY_PEOPLE)
+        for k in range(EMOTION_PEOPLE)
     ]
     base = [bench.film("neutral", one) for one in calm]
-    moods = np.nanmean([moods_seen(bench, video) for video in base], axis=0)
+    emotions = np.nanmean([emotions_seen(bench, video) for video in base], axis=0)
     usual = [_expression(video) for video in base]
     shut_and_open = (int(lip_gap(base[0].actions).argmin()), int(lip_gap(base[0].actions).argmax()))
-    rows = [_emotion_row(bench, base, "neutral", 1.0, moods, usual)]
+    rows = [_emotion_row(bench, base, "neutral", 1.0, emotions, usual)]
     lines = [[base[0].frames[k] for k in shut_and_open] * len(intensities)]
     for emotion in EMOTIONS[1:]:
         line = []
@@ -137,7 +137,7 @@ def emotion_rows(bench: Bench, speech: Speech, intensities: Sequence[float]) -> 
                 )
                 for k, one in enumerate(calm)
             ]
-            rows.append(_emotion_row(bench, videos, emotion, intensity, moods, usual))
+            rows.append(_emotion_row(bench, videos, emotion, intensity, emotions, usual))
             line += [videos[0].frames[k] for k in shut_and_open]
         lines.append(line)
     if bench.sheets:
@@ -149,15 +149,15 @@ def _emotion_row(
     bench: Bench, videos: list[Video], emotion: str, intensity: float, calm: np.ndarray, usual: list[np.ndarray]
 ) -> Row:
     """Means over people. calm: what the judge says of the same people without emotion; usual: how each then looks."""
-    moods = np.nanmean([moods_seen(bench, video) for video in videos], axis=0)
+    emotions = np.nanmean([emotions_seen(bench, video) for video in videos], axis=0)
     word = FER_WORD.get(emotion)
-    asked = [moods[EmotionJudge.LABELS.index(word)], calm[EmotionJudge.LABELS.index(word)]] if word else [np.nan] * 2
+    asked = [emotions[EmotionJudge.LABELS.index(word)], calm[EmotionJudge.LABELS.index(word)]] if word else [np.nan] * 2
     seen = np.nanmean([_expression(video) - at_rest for video, at_rest in zip(videos, usual, strict=True)], axis=0)
     follows = np.mean([correlation(video.lip_opening, lip_gap(video.actions)) for video in videos])
     return {
         "emotion": emotion, "intensity": f"{intensity:.1f}",
         "P(asked), FER / of the same people, calm": write(asked, "{:.2f}"),
-        "FER says": EmotionJudge.LABELS[int(np.nanargmax(moods))] if np.isfinite(moods).any() else "-",
+        "FER says": EmotionJudge.LABELS[int(np.nanargmax(emotions))] if np.isfinite(emotions).any() else "-",
         "brows / mouth corners / lids raised (% of eye distance)": write(seen, "{:+.1f}"),
         "lips follow, r": write(float(follows), "{:.2f}"),
     }  # fmt: skip
@@ -173,6 +173,6 @@ def _opening(swap: Swap) -> np.ndarray:
     return swap.video.lip_opening - np.nanmedian(swap.video.lip_opening)
 
 
-def _mood_distance(heard: dict[str, Any], pair: tuple[Speech, Speech]) -> float:
+def _emotion_distance(heard: dict[str, Any], pair: tuple[Speech, Speech]) -> float:
     first, second = (heard[clip.name] for clip in pair)
     return float(np.abs(first.probabilities * first.intensity - second.probabilities * second.intensity).sum())

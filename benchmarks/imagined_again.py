@@ -1,7 +1,7 @@
 """Rendered people kept out of training, imagined again: like beside like.
 
-Videos of real speech show other people, in other moods and with other mouths than the renders do. Here the pipeline is
-told what the training world knows of a person (words, colours, the shape of the head) and of each frame (actions and
+Videos of real speech show other people, in other emotions and with other mouths than the renders do. Here the pipeline
+is told what the training world knows of a person (words, colours, the shape of the head) and of each frame (actions and
 head pose), and what it makes of them is laid beside the render of the same person in the same moment.
 """
 

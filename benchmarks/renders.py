@@ -41,7 +41,7 @@ EXPRESSIVE = [
     for k, name in enumerate(ARKIT_BLENDSHAPES)
     if name.startswith(("brow", "cheekSquint", "noseSneer", "eyeWide", "mouthSmile", "mouthFrown"))
 ]
-STRONG_MOOD, MOOD_ALIKE = 0.6, 0.85
+STRONG_EMOTION, EMOTION_ALIKE = 0.6, 0.85
 """Share of an emotion's full actions from which a rendered face counts, and how like them all must be (cosine)."""
 HELD_OUT = (20, 19)  # people whose number leaves 19 when divided by 20 are never trained on
 
@@ -91,7 +91,7 @@ def calibrate(judges: Judges, renders: list[Path], clips: list[Path]) -> Calibra
     sharp = np.median([detail(list(video.frames), video.faces) for video in bare], axis=0)
     flicker = float(np.median([skin_flicker(v.frames, v.faces) for v, _ in moving])) if moving else float("nan")
     landmarks, landmark_row = _landmarks(people)
-    rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_mood_rows(judges, people)]
+    rows = [*_picture_rows(people), landmark_row, *_person_rows(judges, people), *_emotion_rows(judges, people)]
     faces = [judges.mesh.find(portrait) for portrait in portraits]
     rows += [_age_row(judges, renders, portraits, faces), _likeness_row(judges, renders, portraits, faces)]
     rows.append(
@@ -225,12 +225,12 @@ def _likeness_row(judges: Judges, renders: list[Path], portraits: np.ndarray, fa
     return measure_row(name, value, "dlib")
 
 
-def _mood_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
+def _emotion_rows(judges: Judges, people: list[tuple[Video, About]]) -> list[Row]:
     """What the emotion judge says of faces that were rendered with an emotion, and of the same people at rest."""
     answers: dict[str, list[np.ndarray]] = {}
     for video, _ in people:
         for k, face in enumerate(video.faces):
-            emotion = "neutral" if k == 0 else _mood(video.actions[k])
+            emotion = "neutral" if k == 0 else _emotion(video.actions[k])
             if face is not None and emotion:
                 answers.setdefault(emotion, []).append(judges.emotion.judge(video.frames[k], face))
     asked = [emotion for emotion in FER_WORD if emotion in answers]
@@ -252,13 +252,13 @@ def _mean(answers: list[np.ndarray], label: int) -> float:
     return float(np.mean([answer[label] for answer in answers]))
 
 
-def _mood(actions: np.ndarray) -> str | None:
+def _emotion(actions: np.ndarray) -> str | None:
     """The emotion that a frame was rendered with, if it is a strong one; speech is mixed in."""
     shown = actions[EXPRESSIVE]
-    best, alike = None, MOOD_ALIKE
+    best, alike = None, EMOTION_ALIKE
     for emotion, row in zip(EMOTIONS, EXPRESSION_MATRIX[:, EXPRESSIVE], strict=True):
         size = np.linalg.norm(row)
-        if size and shown @ row > STRONG_MOOD * size**2 and shown @ row > alike * size * np.linalg.norm(shown):
+        if size and shown @ row > STRONG_EMOTION * size**2 and shown @ row > alike * size * np.linalg.norm(shown):
             best, alike = emotion, float(shown @ row / size / np.linalg.norm(shown))
     return best
 

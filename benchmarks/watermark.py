@@ -167,9 +167,9 @@ def talking(index: int, people: list[Path], pictures: list[np.ndarray]) -> np.nd
     film = np.load(people[index % len(people)], mmap_mode="r")
     first = index // len(people) % (len(film) // FRAMES) * FRAMES
     cutout = film[first : first + FRAMES]
-    matte = cutout[..., 3:] / np.float32(255)
+    alpha = cutout[..., 3:] / np.float32(255)
     behind = backdrop(random, pictures, cutout.shape[1])
-    return np.rint(cutout[..., :3] * matte + behind * (1 - matte)).astype(np.uint8)
+    return np.rint(cutout[..., :3] * alpha + behind * (1 - alpha)).astype(np.uint8)
 
 
 def foreign(index: int, pictures: list[np.ndarray]) -> tuple[str, np.ndarray]:

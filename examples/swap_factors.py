@@ -20,7 +20,7 @@ def main(
     print("written:", out.save(Path(folder) / "her_words_his_face.mp4"))
 
     out = pipe(words, identity=out.identity, emotion_from=face)
-    print("written:", out.save(Path(folder) / "his_mood.mp4"))
+    print("written:", out.save(Path(folder) / "his_emotion.mp4"))
 
     out = pipe(words, identity=out.identity, emotion="happy", emotion_intensity=1.0)
     print("written:", out.save(Path(folder) / "happy.mp4"))

@@ -193,7 +193,7 @@ def opened_sound(options: argparse.Namespace, live: bool) -> AbstractContextMana
 
 
 def checked_factors(options: argparse.Namespace) -> dict[str, Any]:
-    """Who is shown, in which mood and motion, for a call."""
+    """Who is shown, with which emotion and motion, for a call."""
     from imagineid_sdk.face.persona.identity import Identity
 
     identity = None if options.identity is None else Identity.load(options.identity)
@@ -212,7 +212,7 @@ def checked_options(options: argparse.Namespace) -> dict[str, Any]:
 
         load_motion(options.motion, fallback=checked.fps)
     if options.run is generate:
-        checked.for_file(sys.stdout.buffer if options.output == "-" else options.output)
+        checked.check_for_file(sys.stdout.buffer if options.output == "-" else options.output)
     if options.run is export:
         from imagineid_sdk.export import check_targets
 
@@ -295,7 +295,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
         *add_portrait_options(parser),
     ]
     parser.add_argument("--identity-from", metavar="AUDIO", help="another clip, whose speaker is shown")
-    parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose mood is shown")
+    parser.add_argument("--emotion-from", metavar="AUDIO", help="another clip, whose emotion is shown")
     parser.add_argument("--identity", metavar="FILE", help="a person saved earlier, instead of a new one")
     parser.add_argument("--motion", metavar="FILE", help="a motion saved earlier (.csv, .json), instead of the voice's")
     parser.add_argument("--sign", nargs=2, metavar=("CERT.pem", "KEY.pem"), help="sign (C2PA) with your certificate")

@@ -16,8 +16,7 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.listening.diarisation import SpeakerTurns, find_turns
 from imagineid_sdk.listening.profile import TRACK_RATE
 from imagineid_sdk.options import GenerateOptions
-from imagineid_sdk.resolver import Factors
-from imagineid_sdk.streaming import Callback
+from imagineid_sdk.resolver import Callback, Factors
 from imagineid_sdk.video.formats import format_of
 from imagineid_sdk.video.provenance import Signing, file_tags
 from imagineid_sdk.video.recorder import write_mp4

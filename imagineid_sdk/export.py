@@ -49,7 +49,7 @@ def check_target(path: str | os.PathLike[str], settings: GenerateOptions) -> Non
     elif suffix in MOTION_SUFFIXES:
         check_output_path(path, suffix)
     elif suffix in FORMATS:
-        settings.for_file(path)
+        settings.check_for_file(path)
         check_video_target(path)
     else:
         kinds = ", ".join((*FORMATS, *MOTION_SUFFIXES, MESH_SUFFIX))

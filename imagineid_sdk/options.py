@@ -14,11 +14,13 @@ from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.persona.overrides import Overrides
 from imagineid_sdk.listening.profile import EMOTIONS
 from imagineid_sdk.video.backdrop import Backdrop, Background
-from imagineid_sdk.video.formats import MP4, format_of
+from imagineid_sdk.video.formats import MP4, PathOrFile, format_of
 
 Adapter: TypeAlias = Literal["semantic", "spatial", "blending", "temporal"]
 OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
+Together: TypeAlias = Literal["together"]
+Separate: TypeAlias = Literal["separate"]
 SEEDS = 2**63
 """How many seeds there are."""
 
@@ -60,10 +62,9 @@ class VideoKwargs(PortraitKwargs, total=False):
 
 
 class GenerateKwargs(VideoKwargs, total=False):
-    """Keywords of `GenerateOptions`."""
+    """Keywords of `GenerateOptions` but for ``speakers``, which the type of the result depends on."""
 
     output_type: OutputType
-    speakers: Literal["together", "separate"]
 
 
 class RendererKwargs(PortraitKwargs, total=False):
@@ -77,8 +78,8 @@ class PortraitOptions(BaseModel):
     """How a person is imagined.
 
     Attributes:
-        reference_steps: denoising steps of the portrait; None is 12, with sd15 25. A person who has a
-            face keeps it.
+        reference_steps: denoising steps of the portrait, 1 to 200; None is 12, with sd15 25. A person who has a face
+            keeps it.
         gender, age, hair, hair_color, eye_color, beard, clothes, clothes_color, glasses, skin, light: set instead of
             heard or sampled, see `Overrides`. They also edit a known person.
         attributes: "heard" takes sex and age from the voice as far as they can be heard; "neutral" infers neither: the
@@ -136,16 +137,19 @@ class GenerateOptions(PortraitOptions):
     """How a person is imagined and moved.
 
     Attributes:
-        seed: picks the person among those who fit the voice, and the performance; None picks a new one each time, and
-            for a known person the performance of the person's own seed.
-        fps: frames per second; the video has ``round(duration * fps)`` frames.
-        num_inference_steps: denoising steps of every frame; None is what the adapters were trained for: 1, with sd15 4.
-        emotion: a word of ``EMOTIONS`` instead of the one heard; emotion_intensity: 0..1 instead of the one heard.
-        head_motion, blink, gaze: 0 none, 1 human, 2 lively.
+        seed: 0 to 2**63 - 1; picks the person among those who fit the voice, and the performance. None picks a new one
+            each time, and for a known person the performance of the person's own seed.
+        fps: frames per second, 1 to 120; the video has ``round(duration * fps)`` frames.
+        num_inference_steps: denoising steps of every frame, 1 to 100; None is what the adapters were trained for: 1,
+            with sd15 4.
+        emotion: "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted" or "contemptuous", instead of
+            the one heard; at intensity 0.8 unless `emotion_intensity` is given.
+        emotion_intensity: 0 to 1, instead of the one heard.
+        head_motion, blink, gaze: 0 to 2: none, as people do, lively.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
             channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
             "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.
-        sampling_rate: of audio given as an array, Hz.
+        sampling_rate: of audio given as an array, 1,000 to 768,000 Hz.
         speakers: "together" takes a clip for one person's; "separate" finds out who speaks when and gives a `Dialogue`,
             with a person for each speaker.
     """
@@ -164,7 +168,7 @@ class GenerateOptions(PortraitOptions):
     gaze: float = Field(1.0, ge=0, le=2)
     output_type: OutputType = "uint8"
     sampling_rate: int | None = None
-    speakers: Literal["together", "separate"] = "together"
+    speakers: Together | Separate = "together"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -182,29 +186,24 @@ class GenerateOptions(PortraitOptions):
             raise OptionError(f"seed={seed} can't be used: several people count on from the seed. Give a smaller one.")
         return self if seed == self.seed else self.model_copy(update={"seed": seed})
 
-    def for_stream(self) -> GenerateOptions:
-        """The same; raises OptionError if these frames can't be streamed."""
+    def check_for_stream(self) -> None:
+        """Raises OptionError if these frames can't be streamed."""
         if self.output_type != "uint8":
             raise OptionError(f"output_type={self.output_type!r} can't be streamed. A stream gives uint8 frames.")
         if self.speakers != "together":
             raise OptionError("speakers='separate' needs the whole clip. Call pipe(clip, ...).save(path) instead.")
-        return self
 
-    def for_renderer(self) -> GenerateOptions:
-        """The same; raises OptionError if a renderer does not give such frames."""
+    def check_for_renderer(self) -> None:
+        """Raises OptionError if a renderer does not give such frames."""
         if self.output_type not in ("uint8", "latent"):
             raise OptionError(f"output_type={self.output_type!r} can't be used. A renderer gives 'uint8' or 'latent'.")
-        return self
 
-    def for_file(self, target: Any) -> GenerateOptions:
-        """The same; raises OptionError if these frames don't go into a video file of the target's ending.
-
-        An open file gets an mp4.
-        """
+    def check_for_file(self, target: PathOrFile) -> None:
+        """Raises OptionError if these frames don't go into a video file of the target's ending; an open file gets an
+        mp4."""
         kind = format_of(target) if isinstance(target, (str, os.PathLike)) else MP4
         if self.backdrop is not None and self.backdrop.picture is None and kind.clear is None:
             raise OptionError(f"background='transparent' can't be used. {kind.no_transparency()}")
-        return self
 
 
 def check_names(options: Iterable[str], known: Iterable[str], caller: str, beside: Sequence[str] = ()) -> None:
@@ -214,7 +213,7 @@ def check_names(options: Iterable[str], known: Iterable[str], caller: str, besid
         raise OptionError(unknown_option(caller, unknown[0], [*beside, *known]))
 
 
-def options_of(caller: Literal["imagine", "renderer", "stream"], options: Mapping[str, Any]) -> dict[str, Any]:
+def known_options(caller: Literal["imagine", "renderer", "stream"], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as they are. Raises OptionError for one that this method does not have."""
     keywords, own = {
         "imagine": (
@@ -224,7 +223,7 @@ def options_of(caller: Literal["imagine", "renderer", "stream"], options: Mappin
         "stream": (VideoKwargs, ("look_ahead", "settle")),
     }[caller]  # fmt: skip
     taken = [*keywords.__annotations__, *(GenerateOptions.beside if caller == "stream" else ())]
-    explained = ("output_type", "speakers") if caller == "stream" else ()  # `for_stream` says why it has none
+    explained = ("output_type", "speakers") if caller == "stream" else ()  # `check_for_stream` says why it has none
     check_names([name for name in options if name not in explained], taken, f"{caller}()", own)
     return dict(options)
 

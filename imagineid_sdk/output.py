@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class ImagineIDOutput(BaseOutput):
-    """What a call returns.
+    """What a call returns, and `Dialogue` holds for each speaker.
 
     Attributes:
-        frames: ``(frames, height, width, 3)`` uint8; other forms with ``output_type``.
+        frames: ``(frames, height, width, 3)`` uint8, or 4 channels with ``background="transparent"``; other forms with
+            ``output_type``.
         fps: frames per second.
         profile: what was heard (`VoiceProfile`).
         identity: who was imagined (`Identity`); keep it with ``identity.save(path)``.
@@ -48,8 +49,8 @@ class ImagineIDOutput(BaseOutput):
     motion: FaceMotion
     audio: AudioClip
 
-    def of(self, renderer: Renderer | None) -> Self:
-        """The same, knowing who can draw the person: what `save_mesh` needs, and no copy of the output keeps."""
+    def attach_renderer(self, renderer: Renderer | None) -> Self:
+        """Keep the renderer that `save_mesh` needs. Copies and pickles of the output leave it out."""
         self._renderer = renderer
         return self
 

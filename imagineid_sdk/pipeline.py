@@ -8,35 +8,41 @@ from typing import Any, Literal, overload
 
 import diffusers
 import torch
+from torch import nn
 from typing_extensions import Self, Unpack
 
 from imagineid_sdk import models, resolver
-from imagineid_sdk.audio import AudioSource, load_audio
-from imagineid_sdk.audio.decoding import AudioStream
-from imagineid_sdk.clips import generate_each, load_clips, write_clip
+from imagineid_sdk.audio import AudioSource, AudioStream, load_audio
+from imagineid_sdk.clips import generate_all, generate_each, imagine_faces, listener_of, open_stream, write_clip
+from imagineid_sdk.dialogue import Dialogue
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.sources import model_fingerprint
 from imagineid_sdk.hub.loading import LoadOptions, lay_out, load_components
 from imagineid_sdk.hub.plausible import typed_load_errors
 from imagineid_sdk.hub.saving import saved_as_a_whole
 from imagineid_sdk.imagining.workers import Workers
-from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import VoiceProfile
-from imagineid_sdk.listening.stream import LIVE, live_latency
-from imagineid_sdk.options import PortraitKwargs, RendererKwargs, options_of
+from imagineid_sdk.listening.stream import LIVE
+from imagineid_sdk.options import PortraitKwargs, RendererKwargs, Separate, Together, known_options
 from imagineid_sdk.output import ImaginedFace, ImagineIDOutput
 from imagineid_sdk.precision import cast, read_dtype
-from imagineid_sdk.resolver import CallKwargs, Generators, Person, Renderer, StepCallback, StreamKwargs
-from imagineid_sdk.streaming import SETTLE, Callback, FaceStream
+from imagineid_sdk.resolver import Callback, CallKwargs, Generators, Person, Renderer, StepCallback, StreamKwargs
+from imagineid_sdk.streaming import SETTLE, FaceStream
+from imagineid_sdk.video.formats import PathOrFile
 from imagineid_sdk.video.provenance import Signing
-from imagineid_sdk.video.recorder import PathOrFile, check_target
 
 
 class ImagineIDPipeline(diffusers.DiffusionPipeline):
     """From one audio clip, and no photo of anyone, a talking face.
 
-    A `diffusers.DiffusionPipeline`: ``from_pretrained``, ``save_pretrained``, ``push_to_hub``, ``from_pipe``, ``to``
-    and ``set_progress_bar_config`` behave as there.
+    ``save_pretrained``, ``push_to_hub``, ``from_pipe``, ``to`` and ``set_progress_bar_config`` behave as in diffusers.
+
+    Args:
+        speech_encoder, identity_encoder, content_encoder, emotion_encoder: listening.
+        head, population: the mesh, and the prior that people are sampled from.
+        autoencoder, denoiser, spatial_adapter: those of `models.COMPONENTS`, or of Stable Diffusion in diffusers.
+        portrait_decoder, attribute_embedder, semantic_adapter, blending_adapter: of ``tiny`` alone.
+        text_encoder, tokenizer, scheduler: of Stable Diffusion alone.
     """
 
     model_cpu_offload_seq = "speech_encoder->attribute_embedder->text_encoder->spatial_adapter->denoiser->autoencoder"
@@ -46,12 +52,11 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
     def __init__(
         self, speech_encoder: models.SpeechEncoder, identity_encoder: models.IdentityEncoder,
         content_encoder: models.ContentEncoder, emotion_encoder: models.EmotionEncoder, head: models.ParametricHead,
-        population: models.PopulationPrior, autoencoder: Any, denoiser: Any, spatial_adapter: Any,
-        portrait_decoder: Any = None, attribute_embedder: Any = None, semantic_adapter: Any = None,
-        blending_adapter: Any = None, text_encoder: Any = None, tokenizer: Any = None, scheduler: Any = None,
+        population: models.PopulationPrior, autoencoder: nn.Module, denoiser: nn.Module, spatial_adapter: nn.Module,
+        portrait_decoder: nn.Module | None = None, attribute_embedder: nn.Module | None = None,
+        semantic_adapter: nn.Module | None = None, blending_adapter: nn.Module | None = None,
+        text_encoder: nn.Module | None = None, tokenizer: Any = None, scheduler: Any = None,
     ) -> None:  # fmt: skip
-        """The four from ``portrait_decoder`` on belong to ``tiny``, the last three to Stable Diffusion; a pipeline has
-        one or the other."""
         components = {name: given for name, given in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.register_modules(**components)
@@ -115,7 +120,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             AudioError: the sound can't be used.
         """
         self.workers = self.workers.in_this_process()
-        return self._listener().listen(load_audio(audio, sampling_rate))
+        return listener_of(self).listen(load_audio(audio, sampling_rate))
 
     def imagine(
         self, audio: AudioSource, *, num_faces: int = 8, seed: int = 0, generator: Generators | None = None,
@@ -131,26 +136,28 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             callback_on_step_end: as in a call.
             **options: the fields of `PortraitOptions`; errors are those of a call.
         """
-        chosen = options_of("imagine", options) | {"callback_on_step_end": callback_on_step_end}
-        _, settings = resolver.read_options(self, chosen)
+        chosen = known_options("imagine", options) | {"callback_on_step_end": callback_on_step_end}
         seeds = resolver.seeds_of_faces(num_faces, seed, generator)
-        voice, faces = self.listen(audio, sampling_rate=sampling_rate), []
-        for one in self.progress_bar(seeds):
-            person = resolver.sample_person(self, voice, settings.with_seed(one))
-            renderer = resolver.make_renderer(self, person, settings, callback_on_step_end)
-            faces.append(ImaginedFace(renderer.portrait(), renderer.identity))
-        return faces
+        return imagine_faces(self, audio, sampling_rate, seeds, chosen)
 
     @overload
     def __call__(
-        self, audio: list[AudioSource], *, callback: Callback | None = None,
-        return_dict: Literal[True] = True, **options: Unpack[CallKwargs]) -> list[ImagineIDOutput]: ...  # fmt: skip
+        self, audio: list[AudioSource], *, speakers: Together = ..., return_dict: Literal[True] = ...,
+        **options: Unpack[CallKwargs]) -> list[ImagineIDOutput]: ...  # fmt: skip
     @overload
     def __call__(
-        self, audio: AudioSource | None = None, *, content: AudioSource | None = None, callback: Callback | None = None,
-        return_dict: Literal[True] = True, **options: Unpack[CallKwargs]) -> ImagineIDOutput: ...  # fmt: skip
+        self, audio: list[AudioSource], *, speakers: Separate, return_dict: Literal[True] = ...,
+        **options: Unpack[CallKwargs]) -> list[Dialogue]: ...  # fmt: skip
     @overload
-    def __call__(self, audio: Any = None, *, return_dict: bool, **options: Any) -> tuple[Any, ...] | list[Any]: ...
+    def __call__(
+        self, audio: AudioSource | None = ..., *, content: AudioSource | None = ..., speakers: Together = ...,
+        return_dict: Literal[True] = ..., **options: Unpack[CallKwargs]) -> ImagineIDOutput: ...  # fmt: skip
+    @overload
+    def __call__(
+        self, audio: AudioSource | None = ..., *, content: AudioSource | None = ..., speakers: Separate,
+        return_dict: Literal[True] = ..., **options: Unpack[CallKwargs]) -> Dialogue: ...  # fmt: skip
+    @overload
+    def __call__(self, audio: Any = ..., *, return_dict: bool, **options: Any) -> tuple[Any, ...] | list[Any]: ...
     def __call__(
         self, audio: Any = None, *, content: AudioSource | None = None, callback: Callback | None = None,
         return_dict: bool = True, **options: Any,
@@ -162,7 +169,10 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             content: a clip that gives only the words (and the sound of the video), instead of ``audio``.
             callback: called as ``callback(frames_done, frames)`` after each frame; returning False cancels.
             return_dict: False gives the tuple of the output's fields.
-            **options: the fields of `Factors` (who is shown, and in which mood) and `GenerateOptions`.
+            **options: fields of `resolver.Factors` (who is shown, which emotion) and `options.GenerateOptions`.
+
+        Returns:
+            An output, with ``speakers="separate"`` a `Dialogue`; a list of them for a list of clips.
 
         Raises:
             AudioError: the sound can't be used.
@@ -170,15 +180,16 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             IdentityFileError: ``identity`` can't be used.
             GenerationCancelled: the callback returned False.
         """
-        factors, settings = resolver.read_options(self, options)
-        clips = load_clips(resolver.spoken(audio, content), factors, settings)
-        talks = generate_each(self, clips, factors, settings, callback)
-        outputs: list[Any] = [one if return_dict else one.to_tuple() for one in talks]
+        outputs = generate_all(self, resolver.spoken(audio, content), options, callback, return_dict)
         return outputs if isinstance(audio, list) and content is None else outputs[0]
 
-    def map(
-        self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Unpack[CallKwargs]
-    ) -> Iterator[ImagineIDOutput]:
+    @overload
+    def map(self, clips: Iterable[AudioSource], *, speakers: Together = ...,
+            **options: Unpack[CallKwargs]) -> Iterator[ImagineIDOutput]: ...  # fmt: skip
+    @overload
+    def map(self, clips: Iterable[AudioSource], *, speakers: Separate,
+            **options: Unpack[CallKwargs]) -> Iterator[Dialogue]: ...  # fmt: skip
+    def map(self, clips: Iterable[AudioSource], *, callback: Callback | None = None, **options: Any) -> Any:
         """One output for each of many clips, in order, each made when it is asked for: ``for out in pipe.map(clips)``.
 
         Args:
@@ -189,7 +200,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             AudioError: a sound can't be used; the message names the clip.
             OptionError: as for a call, at once.
         """
-        return generate_each(self, clips, *resolver.read_options(self, {**options}), callback)
+        return generate_each(self, clips, *resolver.read_options(self, options), callback)
 
     def stream(
         self, *, look_ahead: float = LIVE.seconds, settle: float = SETTLE, **options: Unpack[StreamKwargs]
@@ -204,9 +215,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         Raises:
             OptionError: an option is unknown or out of range.
         """
-        listening = self._listener().open(live_latency(look_ahead))
-        factors, settings = resolver.read_options(self, options_of("stream", options), streamed=True)
-        return FaceStream(resolver.make_resolver(self, settings, factors), listening, settings, settle)
+        return open_stream(self, look_ahead, settle, known_options("stream", options))
 
     def write_mp4(
         self, audio: AudioSource | AudioStream, target: PathOrFile, *, callback: Callback | None = None,
@@ -215,7 +224,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
         returns the person.
 
-        Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual mood,
+        Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual emotion,
         loudness and pitch are those of the last minute.
 
         Args:
@@ -228,20 +237,13 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         Raises:
             VideoError: the file can't be written. Other errors are those of a call. None leaves a file behind.
         """
-        check_target(target)
-        factors, settings = resolver.read_options(self, {**options}, streamed=True)
-        return write_clip(self, audio, target, settings.for_file(target), factors, callback, sign)
+        return write_clip(self, audio, target, {**options}, callback, sign)
 
     def renderer(self, identity: Person, **options: Unpack[RendererKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.
         The face is imagined first if ``identity`` has none; ``renderer.identity`` has it. ``options`` are the keywords
         of `RendererKwargs`, and errors those of a call."""
-        _, settings = resolver.read_options(self, {"identity": identity, **options_of("renderer", options)})
-        person = resolver.recall_person(self, identity, settings.for_renderer())
-        return resolver.make_renderer(self, person, settings)
-
-    def _listener(self) -> Listener:
-        return Listener(self.speech_encoder, self.identity_encoder, self.content_encoder, self.emotion_encoder)
+        return resolver.open_renderer(self, identity, known_options("renderer", options))
 
 
 diffusers.ImagineIDPipeline = ImagineIDPipeline  # where DiffusionPipeline.from_pretrained(folder) looks for the class

@@ -62,7 +62,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         )
         if identity.reference is None or identity.reference.shape != backend.latent_shape:
             geometry, vector = next(self.draw(still))
-            made = backend.portrait(identity, geometry, vector, portrait_steps, on_step)
+            made = backend.sample_portrait(identity, geometry, vector, portrait_steps, on_step)
             identity = replace(identity, reference=made[0].half().cpu().numpy(), model=model)
         assert identity.reference is not None
         self.identity = identity
@@ -70,11 +70,11 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
-        return self._composite(self._backend.picture(self._scene))[0]
+        return self._composite(self._backend.portrait_pixels(self._scene))[0]
 
     def mesh(self) -> HeadMesh:
         """The head at rest with its texture and 52 morph targets."""
-        portrait = Backdrop(None).composite(self._backend.picture(self._scene))[0]
+        portrait = Backdrop(None).composite(self._backend.portrait_pixels(self._scene))[0]
         return build_head_mesh(self._head, self._fitted, portrait, self.identity)
 
     def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
@@ -115,7 +115,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     @cached_property
     def _watermark(self) -> Watermark:
         """One for all frames, so that it stands still."""
-        return Watermark(self._backdrop.composite(self._backend.picture(self._scene))[0])
+        return Watermark(self._backdrop.composite(self._backend.portrait_pixels(self._scene))[0])
 
     def draw(self, motion: FaceMotion) -> Iterator[tuple[DrawnT, torch.Tensor]]:
         """Geometry and motion vectors ``(n, 55)`` of consecutive batches."""

@@ -33,13 +33,15 @@ if TYPE_CHECKING:
 Person: TypeAlias = Identity | str | os.PathLike[str]
 Motion: TypeAlias = FaceMotion | str | os.PathLike[str]
 Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
+Callback: TypeAlias = Callable[[int, int], bool | None]
+"""Called after each frame with frames done and frames in all (or known so far); returning False cancels."""
+
 StepCallback: TypeAlias = Callable[["ImagineIDPipeline", int, float, dict[str, Any]], dict[str, Any] | None]
 """Called with the pipeline, the step's index, its timestep and ``{"latents": ...}``.
 
 With ``tiny`` the timestep is the flow time, from 1 (noise) to 0. With ``sd15`` it is the scheduler's, below 1000."""
 
 Renderer: TypeAlias = FrameRenderer[Any, Any, Any]
-
 
 MOTION_OPTIONS = ("emotion", "emotion_intensity", "head_motion", "blink", "gaze")
 """Options that move the face."""
@@ -61,12 +63,14 @@ class StreamKwargs(VideoKwargs, FactorKwargs, total=False):
 
 
 class CallKwargs(GenerateKwargs, FactorKwargs, total=False):
-    """Keywords of a call."""
+    """Keywords of a call but for ``speakers``, which the type of the result depends on."""
+
+    callback: Callback | None
 
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Who is shown and in which mood, if not as heard.
+    """Who is shown and with which emotion, if not as heard.
 
     Attributes:
         identity: a person imagined earlier, or the path of a saved one, instead of a new one.
@@ -96,7 +100,7 @@ class Factors:
         check_callable("callback_on_step_end", factors.callback_on_step_end)
         return factors
 
-    def rate_of(self, audio: Any, sampling_rate: int | None) -> int | None:
+    def rate_of(self, audio: object, sampling_rate: int | None) -> int | None:
         """The sampling rate that was given, if it is that of this sound: arrays need one, files know theirs."""
         others = self.identity_from, self.emotion_from
         return sampling_rate if is_array(audio) or not any(is_array(other) for other in others) else None
@@ -127,7 +131,7 @@ class PersonResolver:
         imagine: makes one of what was heard of the speaker.
         speaker: of another clip, if that gave the person.
         seed: of the performance; None is the person's own.
-        mood: the overall mood of another clip, instead of the one heard.
+        emotion: the overall emotion of another clip, instead of the one heard.
         motion: what is shown, instead of a motion that follows the voice.
     """
 
@@ -135,15 +139,15 @@ class PersonResolver:
     imagine: Callable[[SpeakerIdentity], Renderer]
     speaker: SpeakerIdentity | None = None
     seed: int | None = None
-    mood: EmotionTrack | None = None
+    emotion: EmotionTrack | None = None
     motion: FaceMotion | None = None
 
-    def heard(self, segment: Segment) -> Segment:
-        """The segment with the mood that is to be shown."""
-        if self.mood is None:
+    def with_emotion(self, segment: Segment) -> Segment:
+        """The segment with the emotion that is to be shown."""
+        if self.emotion is None:
             return segment
-        course = np.tile(self.mood.probabilities * self.mood.intensity, (len(segment.content.blendshapes), 1))
-        return replace(segment, emotion=replace(self.mood, track=course.astype(np.float32)))
+        course = np.tile(self.emotion.probabilities * self.emotion.intensity, (len(segment.content.blendshapes), 1))
+        return replace(segment, emotion=replace(self.emotion, track=course.astype(np.float32)))
 
 
 def read_options(
@@ -153,7 +157,10 @@ def read_options(
     pipe.workers = pipe.workers.in_this_process()
     factors, settings = checked_together(Factors.take(options), GenerateOptions(**options))
     make_backend(pipe, settings)
-    return factors, settings.for_stream().with_seed(*factors.seeds(1, settings.seed)) if streamed else settings
+    if streamed:
+        settings.check_for_stream()
+        settings = settings.with_seed(*factors.seeds(1, settings.seed))
+    return factors, settings
 
 
 def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Factors, GenerateOptions]:
@@ -166,7 +173,7 @@ def checked_together(factors: Factors, settings: GenerateOptions) -> tuple[Facto
     if factors.identity is not None and factors.identity_from is not None:
         raise OptionError("identity= and identity_from= both say who is shown. Give one of them.")
     if factors.emotion_from is not None and settings.emotion is not None:
-        raise OptionError("emotion= and emotion_from= both say which mood is shown. Give one of them.")
+        raise OptionError("emotion= and emotion_from= both say which emotion is shown. Give one of them.")
     if factors.identity is not None and settings.attributes == "neutral":
         raise OptionError("attributes='neutral' is about a voice; with identity= nothing is taken from it.")
     if (motion := factors.motion) is None:
@@ -201,8 +208,8 @@ def make_resolver(pipe: ImagineIDPipeline, settings: GenerateOptions, factors: F
     if factors.identity_from is not None:
         speaker = listen(factors.identity_from).speaker
         known = imagine(speaker)
-    mood = None if factors.emotion_from is None else listen(factors.emotion_from).emotion
-    return PersonResolver(known, imagine, speaker, settings.seed, mood, cast(FaceMotion | None, factors.motion))
+    emotion = None if factors.emotion_from is None else listen(factors.emotion_from).emotion
+    return PersonResolver(known, imagine, speaker, settings.seed, emotion, cast(FaceMotion | None, factors.motion))
 
 
 @pinned
@@ -253,12 +260,21 @@ def make_renderer(
     )  # fmt: skip
 
 
-def spoken(audio: Any, content: AudioSource | None) -> list[Any]:
+def open_renderer(pipe: ImagineIDPipeline, identity: Person, options: dict[str, Any]) -> Renderer:
+    """The renderer of a known person; see `ImagineIDPipeline.renderer`."""
+    _, settings = read_options(pipe, {"identity": identity, **options})
+    settings.check_for_renderer()
+    return make_renderer(pipe, recall_person(pipe, identity, settings), settings)
+
+
+def spoken(audio: AudioSource | list[AudioSource] | None, content: AudioSource | None) -> list[AudioSource]:
     """The clips whose words are said."""
     if audio is not None and content is not None:
         raise OptionError("audio and content= both say what is spoken. Give one of them.")
-    clips = [content] if content is not None else audio if isinstance(audio, list) else [audio]
-    if not clips or clips[0] is None:
+    if content is not None:
+        return [content]
+    clips = audio if isinstance(audio, list) else [] if audio is None else [audio]
+    if not clips:
         raise OptionError("No sound was given. Call pipe('speech.wav') or pipe(content='speech.wav').")
     return clips
 

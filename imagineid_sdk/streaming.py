@@ -27,16 +27,16 @@ from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.listening.profile import TRACK_RATE, Segment
 from imagineid_sdk.listening.stream import ListeningStream
 from imagineid_sdk.options import GenerateOptions, check_callable
-from imagineid_sdk.resolver import PersonResolver, Renderer
+from imagineid_sdk.resolver import Callback, PersonResolver, Renderer
+from imagineid_sdk.video.formats import PathOrFile
 from imagineid_sdk.video.provenance import Signing
-from imagineid_sdk.video.recorder import PathOrFile, Recorder
+from imagineid_sdk.video.recorder import Recorder
 
 SETTLE, SETTLE_RANGE = 3.0, (0.3, 30.0)
 """Seconds of sound after which an unknown person is settled at the latest."""
 
 Batch: TypeAlias = np.ndarray | torch.Tensor
-Callback: TypeAlias = Callable[[int, int], bool | None]
-"""Called with frames done and frames in all (or known so far) after each frame; returning False cancels."""
+Chunk: TypeAlias = np.ndarray | torch.Tensor | bytes | bytearray | memoryview
 
 
 class FrameSource:
@@ -89,7 +89,7 @@ class FrameSource:
 
     def _batches(self, segments: Iterable[Segment], seconds: float | None) -> Iterator[Batch]:
         for segment in segments:
-            heard = self._person.heard(segment)
+            heard = self._person.with_emotion(segment)
             if self._keep:
                 self.segments.append(heard)
             self._waiting.append(heard)
@@ -180,7 +180,7 @@ class FaceStream:
         self._sources.clear()
         self._ready.clear()
 
-    def feed(self, chunk: Any) -> Iterator[np.ndarray]:
+    def feed(self, chunk: Chunk) -> Iterator[np.ndarray]:
         """Take the next chunk and give the frames that it completes: uint8 ``(size, size, 3)`` each, or 4 channels with
         ``background="transparent"``.
 
@@ -239,7 +239,7 @@ class FaceStream:
                 return
 
 
-def chunk_samples(chunk: Any) -> np.ndarray:
+def chunk_samples(chunk: Chunk) -> np.ndarray:
     """A piece of sound as float32 (samples, channels); bytes are 16-bit little-endian mono.
 
     Raises:

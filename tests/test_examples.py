@@ -75,7 +75,7 @@ def test_same_face_new_words(run, clips, tmp_path, media):
 
 def test_swap_factors(run, clips, tmp_path, media):
     run("swap_factors", *clips, tmp_path)
-    for name in ("her_words_his_face", "his_mood", "happy"):
+    for name in ("her_words_his_face", "his_emotion", "happy"):
         assert len(media.frames(tmp_path / f"{name}.mp4")) == 8
 
 

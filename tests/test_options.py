@@ -41,11 +41,12 @@ def person(talk):
 
 def test_typed_keywords_are_the_options():
     assert set(PortraitKwargs.__annotations__) == set(PortraitOptions.model_fields)
-    assert set(GenerateKwargs.__annotations__) == set(GenerateOptions.model_fields)
+    assert {*GenerateKwargs.__annotations__, "speakers"} == set(GenerateOptions.model_fields)
     assert set(VideoKwargs.__annotations__) == set(GenerateOptions.model_fields) - {"output_type", "speakers"}
     assert set(RendererKwargs.__annotations__) < set(GenerateOptions.model_fields)
     assert set(FactorKwargs.__annotations__) == set(Factors.__dataclass_fields__)
-    assert set(CallKwargs.__annotations__) == {*GenerateKwargs.__annotations__, *FactorKwargs.__annotations__}
+    called = {*GenerateKwargs.__annotations__, *FactorKwargs.__annotations__, "callback"}
+    assert set(CallKwargs.__annotations__) == called
     assert set(StreamKwargs.__annotations__) == {*VideoKwargs.__annotations__, *FactorKwargs.__annotations__}
 
 

@@ -72,7 +72,7 @@ def test_the_face_moves_and_stays_the_same_person(talk):
     assert np.abs(colour - colour.mean(0)).max() < 8  # and keeps its colours
 
 
-def test_the_matte_holds_still_where_nobody_is(pipeline, sound, person):
+def test_alpha_holds_still_where_nobody_is(pipeline, sound, person):
     clear = pipeline(sound, identity=person, background="transparent", **QUICK).frames
     corner, middle = clear[:, :48, :48, 3], clear[:, 220:300, 220:300, 3]
     assert corner.max() == 0 and middle.min() == 255

@@ -27,10 +27,9 @@ from examples.training.world.light import random_light
 from examples.training.world.people import random_person
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.face.persona.overrides import LOOKS
 from imagineid_sdk.face.persona.phenotype import age_parameter
 from imagineid_sdk.face.persona.population import PopulationPrior
-from imagineid_sdk.face.persona.vocabulary import WORDS
+from imagineid_sdk.face.persona.vocabulary import LOOKS, WORDS
 
 FRAMING = SimpleNamespace(zoom=0.95, lift=0.18)
 """As in ``render_people``, which can't be imported without Blender."""

@@ -116,8 +116,8 @@ def look(person: Person, code: np.ndarray, head: ParametricHead, judge: Judge, f
 
 def opaque(picture: np.ndarray) -> np.ndarray:
     """A stored picture on grey."""
-    colour, matte = picture[..., :3].astype(np.float32), picture[..., 3:4].astype(np.float32) / 255
-    return np.clip(colour + (1 - matte) * 128, 0, 255).astype(np.uint8)
+    colour, alpha = picture[..., :3].astype(np.float32), picture[..., 3:4].astype(np.float32) / 255
+    return np.clip(colour + (1 - alpha) * 128, 0, 255).astype(np.uint8)
 
 
 # --- the fit ----------------------------------------------------------------------------------------------------------

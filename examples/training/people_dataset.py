@@ -29,7 +29,7 @@ class Person:
 
     @cached_property
     def pictures(self) -> np.ndarray:
-        """``(frames, 256, 256, 5)`` uint8: premultiplied red, green, blue, matte, segmentation."""
+        """``(frames, 256, 256, 5)`` uint8: premultiplied red, green, blue, alpha, segmentation."""
         return np.load(self.path, mmap_mode="r")
 
     @property
@@ -75,8 +75,8 @@ def planes(pictures: list[np.ndarray]) -> torch.Tensor:
 def to_images(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Planes ``(..., 5, height, width)`` uint8 -> images ``(..., 4, height, width)`` of the autoencoder and
     segmentation ``(..., height, width)`` uint8."""
-    colour, matte = pictures[..., :3, :, :].float() / 255, pictures[..., 3:4, :, :].float() / 255
-    return torch.cat([colour + (1 - matte) * 0.5, matte], dim=-3) * 2 - 1, pictures[..., 4, :, :]
+    colour, alpha = pictures[..., :3, :, :].float() / 255, pictures[..., 3:4, :, :].float() / 255
+    return torch.cat([colour + (1 - alpha) * 0.5, alpha], dim=-3) * 2 - 1, pictures[..., 4, :, :]
 
 
 def crop(pictures: torch.Tensor, lefts: list[int], tops: list[int], width: int, height: int) -> torch.Tensor:

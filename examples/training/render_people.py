@@ -3,7 +3,7 @@
     python -m examples.training.render_people --assets makehuman --hdri hdri --out data/people --people 2000
 
 Runs in an environment of its own (see world/README.md). Writes per person
-    00042.npy          uint8 (frames, 256, 256, 5): RGB premultiplied by the matte, the matte, class (coverage.CLASSES)
+    00042.npy          uint8 (frames, 256, 256, 5): RGB premultiplied by alpha, alpha, class (coverage.CLASSES)
     00042.classes.npz  shares: uint8 (frames, 256, 256, classes), the exact soft share of each class, 255 is all
     00042.portrait.npy uint8 (512, 512, 5): frame 0 again, as large as a portrait
     00042.mouth.npy    uint8 (crops, 128, 128, 5): mouths at the scale of 512, of the frames `mouth_frames`

@@ -2,7 +2,7 @@
 
     python -m examples.training.train_emotion corpus/acted corpus/espeak corpus/recorded --output WEIGHTS
 
-The corpora need the sums of `voices/moments.py`. What voice and words explain of the statistics of neutral speech is
+The corpora need the sums of `voices/step_sums.py`. What voice and words explain of the statistics of neutral speech is
 found by ridge regression and subtracted. The classifier behind it is linear, as six actors are few: regularised
 multinomial regression, whose optimum is found by L-BFGS. Its calibration is found on actors that it was not trained on:
 one after the other is left out, and sharpness and caution are fitted to what the stage of the others says.
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from examples.training.train_content import fingerprint
 from examples.training.voices.acted import speaker_of
-from examples.training.voices.moments import earlier_stages, load_sums
+from examples.training.voices.step_sums import earlier_stages, load_sums
 from imagineid_sdk.listening.emotion import EmotionEncoder, pooled, speech_seconds
 from imagineid_sdk.listening.profile import EMOTIONS
 
@@ -32,9 +32,9 @@ _BATCH = 256
 _RIDGE = 10.0  # of the variance of what explains: voices and words of training are few
 _PENALTY = 0.02  # on the squared weights of the classifier
 _STEPS = 40  # of L-BFGS
-_ACTED_NEUTRAL, _ACTED_MOOD = 0.6, 0.9  # share of real voices in neutral speech, and in the moods that were acted
+_ACTED_NEUTRAL, _ACTED_EMOTION = 0.6, 0.9  # share of real voices in neutral speech, and in the emotions that were acted
 _CHANCE = {"neutral": 0.18, "surprised": 0.08, "contemptuous": 0.08}  # the others share what is left
-_MIXED = 0.3  # share of examples that lie between a mood and neutral
+_MIXED = 0.3  # share of examples that lie between an emotion and neutral
 _SHORTEST = 8  # steps of a window: 0.8 s
 _HESITATION = 0.5  # s: what half a second of speech says counts half. The recordings are too alike in length to fit it
 _NEUTRAL = 1 / 2  # share of neutral speech that calibration expects
@@ -43,15 +43,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Examples:
-    """Copies of utterances. `totals`: running sums of the rows of all, float64 (N + 1, MOMENTS); `begin` and `end` of
-    each in them, (n,); `mood`: number in EMOTIONS; `strength`: 0..1; `actor`: whose voice; `acted`: by a real person;
-    `undisguised`: as it was recorded, clean or degraded; `embeddings`: (n, E) of the identity stage,
+    """Copies of utterances. `totals`: running sums of the rows of all, float64 (N + 1, STEP_SUMS); `begin` and `end` of
+    each in them, (n,); `emotion`: number in EMOTIONS; `strength`: 0..1; `actor`: whose voice; `acted`: by a real
+    person; `undisguised`: as it was recorded, clean or degraded; `embeddings`: (n, E) of the identity stage,
     which saw `voices` (n, 256) and `pitch_statistics` (n, 8)."""
 
     totals: np.ndarray
     begin: np.ndarray
     end: np.ndarray
-    mood: np.ndarray
+    emotion: np.ndarray
     strength: np.ndarray
     actor: np.ndarray
     acted: np.ndarray
@@ -69,7 +69,7 @@ class Examples:
         return Examples(self.totals, **rest)
 
     def sums(self, begin: np.ndarray, end: np.ndarray) -> torch.Tensor:
-        """Of windows of steps, float32 (windows, MOMENTS)."""
+        """Of windows of steps, float32 (windows, STEP_SUMS)."""
         return torch.from_numpy((self.totals[end] - self.totals[begin]).astype(np.float32))
 
     def whole(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +87,7 @@ def load_examples(folders: list[Path], held_out: bool = False) -> Examples:
         acted = np.array([entry["speaker"].startswith("acted") for entry in entries])
         columns["begin"].append(sums.edges[:-1] + before)
         columns["end"].append(sums.edges[1:] + before)
-        columns["mood"].append(np.array([EMOTIONS.index(entry["emotion"]) for entry in entries]))
+        columns["emotion"].append(np.array([EMOTIONS.index(entry["emotion"]) for entry in entries]))
         columns["strength"].append(np.array([entry["strength"] for entry in entries], np.float32))
         columns["actor"].append(np.array([actor_of(folder, entry["speaker"]) for entry in entries]))
         columns["acted"].append(acted)
@@ -131,7 +131,7 @@ def subtract_known(encoder: EmotionEncoder, examples: Examples) -> None:
     weight = torch.from_numpy(draw_chances(examples)).float()[:, None]
     sums, voices = examples.whole()
     statistics, words = pooled(sums)
-    neutral = torch.from_numpy(examples.mood == 0)
+    neutral = torch.from_numpy(examples.emotion == 0)
     known = torch.cat([voices, words], dim=1)[neutral]
     apart = ((statistics - encoder.usual) / encoder.spread)[neutral]
     share = weight[neutral] / weight[neutral].sum()
@@ -149,24 +149,24 @@ def subtract_known(encoder: EmotionEncoder, examples: Examples) -> None:
 
 
 def draw_chances(examples: Examples) -> np.ndarray:
-    """How often each example is drawn: moods, real and synthetic, and speakers in balance."""
+    """How often each example is drawn: emotions, real and synthetic, and speakers in balance."""
     chance = np.zeros(len(examples))
     rest = (1 - sum(_CHANCE.values())) / (len(EMOTIONS) - len(_CHANCE))
     for number, name in enumerate(EMOTIONS):
-        of_mood = examples.mood == number
-        real = _ACTED_MOOD if number else _ACTED_NEUTRAL
+        of_emotion = examples.emotion == number
+        real = _ACTED_EMOTION if number else _ACTED_NEUTRAL
         for acted, share in ((True, real), (False, 1 - real)):
-            group = of_mood & (examples.acted == acted)
+            group = of_emotion & (examples.acted == acted)
             _, who, count = np.unique(examples.actor[group], return_inverse=True, return_counts=True)
             if len(who):
-                alone = not (of_mood & (examples.acted != acted)).any()
+                alone = not (of_emotion & (examples.acted != acted)).any()
                 chance[group] = _CHANCE.get(name, rest) * (1 if alone else share) / len(count) / count[who]
     return chance / chance.sum()
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Windows and what they should be heard as: `residual` (n, STATISTICS), `target` (n, 8) shares of the moods,
+    """Windows and what they should be heard as: `residual` (n, STATISTICS), `target` (n, 8) shares of the emotions,
     `strength` (n,) in 0..1; `weight` (n,) sums to 1."""
 
     residual: torch.Tensor
@@ -176,12 +176,12 @@ class Lesson:
 
 
 class Lessons:
-    """Windows of utterances, and how wrong an encoder is about their mood."""
+    """Windows of utterances, and how wrong an encoder is about their emotion."""
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
         self.chance = draw_chances(examples)
-        neutral = np.flatnonzero(examples.mood == 0)
+        neutral = np.flatnonzero(examples.emotion == 0)
         calm = {who: neutral[examples.actor[neutral] == who] for who in np.unique(examples.actor[neutral])}
         self.calm = [calm.get(who, neutral) for who in examples.actor]
 
@@ -197,14 +197,14 @@ class Lessons:
     def of(
         self, encoder: EmotionEncoder, chosen: np.ndarray, mixed: float, rng: np.random.Generator, voices: torch.Tensor
     ) -> Lesson:
-        """A window of each of these examples; the share `mixed` lies between a mood and the speaker's neutral speech,
-        and is to be heard as so much weaker. `voices`: embeddings of all examples."""
+        """A window of each of these examples; the share `mixed` lies between an emotion and the speaker's neutral
+        speech, and is to be heard as so much weaker. `voices`: embeddings of all examples."""
         residual = encoder.residual(self.windows(chosen, rng), voices[chosen])
         partner = np.array([rng.choice(self.calm[number]) for number in chosen])
         calm = encoder.residual(self.windows(partner, rng), voices[partner])
         drawn = np.where(rng.uniform(size=len(chosen)) < mixed, rng.uniform(size=len(chosen)), 1.0)
         share = torch.from_numpy(drawn.astype(np.float32))[:, None]
-        target = share * F.one_hot(torch.from_numpy(self.examples.mood[chosen]), len(EMOTIONS))
+        target = share * F.one_hot(torch.from_numpy(self.examples.emotion[chosen]), len(EMOTIONS))
         target[:, 0] += 1 - share[:, 0]
         strength = share[:, 0] * torch.from_numpy(self.examples.strength[chosen])
         weight = torch.from_numpy(self.chance[chosen]).float()
@@ -221,11 +221,11 @@ class Lessons:
 
 
 def wrong(encoder: EmotionEncoder, lesson: Lesson) -> dict[str, torch.Tensor]:
-    """Cross-entropy of mood and of strength."""
+    """Cross-entropy of emotion and of strength."""
     out = encoder.head(lesson.residual)
-    mood = F.cross_entropy(out[:, :-1], lesson.target, reduction="none")
+    emotion = F.cross_entropy(out[:, :-1], lesson.target, reduction="none")
     strength = F.binary_cross_entropy_with_logits(out[:, -1], lesson.strength, reduction="none")
-    return {"mood": (lesson.weight * mood).sum(), "strength": (lesson.weight * strength).sum()}
+    return {"emotion": (lesson.weight * emotion).sum(), "strength": (lesson.weight * strength).sum()}
 
 
 def train(examples: Examples, seed: int = 0) -> EmotionEncoder:
@@ -258,11 +258,11 @@ def train(examples: Examples, seed: int = 0) -> EmotionEncoder:
 
 @dataclass(frozen=True)
 class Unseen:
-    """What a stage says of windows of actors that it never heard: logits (n, 8), seconds of speech (n,), mood (n,)."""
+    """What a stage says of windows of actors that it never heard: logits (n, 8), seconds of speech and emotion (n,)."""
 
     logits: torch.Tensor
     seconds: torch.Tensor
-    mood: torch.Tensor
+    emotion: torch.Tensor
 
     @staticmethod
     def joined(parts: list[Unseen]) -> Unseen:
@@ -276,22 +276,22 @@ def unseen(encoder: EmotionEncoder, examples: Examples, seed: int = 0) -> Unseen
     numbers = np.arange(len(examples))
     parts = [examples.sums(examples.begin, examples.end), *(lessons.windows(numbers, rng) for _ in range(2))]
     sums, voices = torch.cat(parts), torch.from_numpy(np.tile(examples.embeddings, (3, 1)))
-    return Unseen(encoder(sums, voices)[0], speech_seconds(sums), torch.from_numpy(np.tile(examples.mood, 3)))
+    return Unseen(encoder(sums, voices)[0], speech_seconds(sums), torch.from_numpy(np.tile(examples.emotion, 3)))
 
 
 def calibrate(encoder: EmotionEncoder, heard: Unseen) -> None:
     """Sets sharpness and caution so that probabilities are right: least negative log-likelihood, where
-    neutral counts half of all and the acted moods the rest in equal parts."""
-    count = torch.bincount(heard.mood, minlength=len(EMOTIONS)).double()
+    neutral counts half of all and the acted emotions the rest in equal parts."""
+    count = torch.bincount(heard.emotion, minlength=len(EMOTIONS)).double()
     share = torch.where(count > 0, (1 - _NEUTRAL) / (count[1:] > 0).sum(), torch.zeros(()).double())
     share[0] = _NEUTRAL
-    weight = (share / count.clamp(min=1))[heard.mood]
+    weight = (share / count.clamp(min=1))[heard.emotion]
     logits, seconds = heard.logits.double(), heard.seconds.double()
 
     def loss(values: np.ndarray) -> float:
         scaled = (np.exp(values[0]) * seconds / (seconds + _HESITATION))[:, None] * logits
         scaled[:, 0] += values[1]
-        return float((weight * F.cross_entropy(scaled, heard.mood, reduction="none")).sum())
+        return float((weight * F.cross_entropy(scaled, heard.emotion, reduction="none")).sum())
 
     best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5}).x
     encoder.register_to_config(
@@ -310,7 +310,7 @@ def without(examples: Examples, *who: str) -> Examples:
 
 
 def recordings_of(examples: Examples, who: str) -> Examples:
-    """The recordings of an actor, clean and degraded, without disguises and made moods."""
+    """The recordings of an actor, clean and degraded, without disguises and made emotions."""
     return examples.take((examples.actor == who) & examples.undisguised)
 
 
@@ -341,27 +341,27 @@ def train_whole(examples: Examples) -> EmotionEncoder:
 
 
 def recall(heard: Unseen) -> dict[str, float]:
-    """Share of each mood that is heard as such, before calibration."""
-    right = heard.logits.argmax(dim=1) == heard.mood
+    """Share of each emotion that is heard as such, before calibration."""
+    right = heard.logits.argmax(dim=1) == heard.emotion
     return {
-        name: round(float(right[heard.mood == number].double().mean()), 2)
-        for number, name in enumerate(EMOTIONS) if (heard.mood == number).any()
+        name: round(float(right[heard.emotion == number].double().mean()), 2)
+        for number, name in enumerate(EMOTIONS) if (heard.emotion == number).any()
     }  # fmt: skip
 
 
 @torch.no_grad()
 def evaluate(encoder: EmotionEncoder, examples: Examples) -> dict[str, float]:
-    """Of synthetic speakers that were kept out: recall over the moods, neutral as such, mean intensities."""
+    """Of synthetic speakers that were kept out: recall over the emotions, neutral as such, mean intensities."""
     logits, strength = encoder.judge(*examples.whole())
     probabilities = torch.softmax(logits, dim=1)
-    right = (probabilities.argmax(dim=1).numpy() == examples.mood).astype(float)
+    right = (probabilities.argmax(dim=1).numpy() == examples.emotion).astype(float)
     intensity = (strength * (1 - probabilities[:, 0])).numpy()
-    calm = examples.mood == 0
+    calm = examples.emotion == 0
     return {
-        "mood_recall": float(np.mean([right[examples.mood == k].mean() for k in range(1, len(EMOTIONS))])),
+        "emotion_recall": float(np.mean([right[examples.emotion == k].mean() for k in range(1, len(EMOTIONS))])),
         "neutral_recall": float(right[calm].mean()),
         "intensity_neutral": float(intensity[calm].mean()),
-        "intensity_mood": float(intensity[~calm].mean()),
+        "intensity_emotion": float(intensity[~calm].mean()),
         "intensity_follows_strength": float(np.corrcoef(intensity[~calm], examples.strength[~calm])[0, 1]),
     }
 

@@ -32,7 +32,7 @@ from imagineid_sdk.imagining.adapters.painting import CELL, EYES, MOUTH, cut
 from imagineid_sdk.imagining.adapters.semantic import SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.denoising import denoise_once
-from imagineid_sdk.imagining.painted import Painted, PaintedRegion, assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.painted import Painted, PaintedRegion, assemble, crop_of, decode_frames, paint
 
 LATENT_WEIGHT, IMAGINING_WEIGHT, OWN_WEIGHT = 0.2, 1.0, 0.3
 """Of the losses; OWN is the diffusion's own frame, without the portrait's pixels: it has to stay a face."""
@@ -100,7 +100,7 @@ def make_frames(
     picture, trunk = decode_frames(base.autoencoder, latents)
     portraits = portraits[repeats]
     coarse = F.avg_pool2d(portraits, CELL)
-    centers, look = people.centers(draw), look_at(warp(portraits, flow))
+    centers, look = people.centers(draw), crop_of(warp(portraits, flow))
     painted = paint(adapters["blending_adapter"], picture, trunk, coarse, maps, flow, centers, look)
     return painted, portraits, latents
 

@@ -3,7 +3,7 @@
     python -m examples.training.train_identity corpus/espeak corpus/recorded --output imagineid_sdk/weights/tiny
 
 The network that describes the voice stays as it is (`convert_voice.py`). The embedding is linear discriminant analysis
-of it (Fisher 1936) over speakers, moods, languages and microphones: directions in which utterances of one speaker
+of it (Fisher 1936) over speakers, emotions, languages and microphones: directions in which utterances of one speaker
 differ little and speakers of one sex much. Sex is learned by cross-entropy and age by Gaussian likelihood, so that the
 spread is learned with the mean.
 """

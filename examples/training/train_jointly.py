@@ -1,10 +1,10 @@
 """The baseline that progressive training is compared with: the three listening stages trained at once, nothing frozen.
 
     python -m examples.training.train_jointly corpus/espeak corpus/recorded --acted corpus/acted --output JOINTLY
-    python -m benchmarks.moods --emodb EMODB --speech SPEECH --jointly JOINTLY
+    python -m benchmarks.emotion --emodb EMODB --speech SPEECH --jointly JOINTLY
     python -m benchmarks.quality --model JOINTLY --speech SPEECH --parts factors
 
-The same networks, corpora and losses; the sum of all losses moves everything, so that words and moods may shape the
+The same networks, corpora and losses; the sum of all losses moves everything, so that words and emotions may shape the
 voice's embedding as well, and what the emotion stage takes off for voice and words is learned with the rest. Writes a
 copy of the shipped model with these three encoders in it. It is never shipped.
 """
@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 
 def train(
-    identity: IdentityEncoder, items: list[Item], backgrounds: list[Item], moods: Examples, steps: int, seed: int = 0
+    identity: IdentityEncoder, items: list[Item], backgrounds: list[Item], acted: Examples, steps: int, seed: int = 0
 ) -> tuple[IdentityEncoder, ContentEncoder, EmotionEncoder]:
     """The three encoders, float32, after `steps` steps, each on a batch for every stage.
 
@@ -46,8 +46,8 @@ def train(
     train_identity.set_directions(identity, items)
     size = identity.config.embedding_size
     content, emotion = ContentEncoder(embedding_size=size), EmotionEncoder(embedding_size=size)
-    train_emotion.set_usual(emotion, moods)
-    who, what, how = IdentityLesson(items), ContentLesson(items, backgrounds), Lessons(moods)
+    train_emotion.set_usual(emotion, acted)
+    who, what, how = IdentityLesson(items), ContentLesson(items, backgrounds), Lessons(acted)
     prototypes = torch.nn.Parameter(F.normalize(torch.randn(len(who.speakers), size), dim=1))
 
     def voices(numbers: np.ndarray) -> torch.Tensor:
@@ -55,8 +55,8 @@ def train(
         return identity(torch.from_numpy(seen), torch.from_numpy(pitch).float()).embedding
 
     def everyone() -> torch.Tensor:
-        pitch = torch.from_numpy(moods.pitch_statistics).float()
-        return identity(torch.from_numpy(moods.voices), pitch).embedding
+        pitch = torch.from_numpy(acted.pitch_statistics).float()
+        return identity(torch.from_numpy(acted.voices), pitch).embedding
 
     def tells_apart() -> torch.Tensor:
         speakers, heard, pitch = who.draw(rng)
@@ -89,8 +89,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     known = [item for item in train_identity.load_items(options.corpora) if not item.held_out]
     identity = IdentityEncoder.from_pretrained(WEIGHTS / "identity_encoder", torch_dtype=torch.float32)
-    moods = load_examples([options.acted, *options.corpora])
-    stages = train(identity, known, train_content.background_items(options.corpora), moods, options.steps)
+    acted = load_examples([options.acted, *options.corpora])
+    stages = train(identity, known, train_content.background_items(options.corpora), acted, options.steps)
     shutil.copytree(WEIGHTS, options.output, dirs_exist_ok=True)
     for name, network in zip(("identity_encoder", "content_encoder", "emotion_encoder"), stages, strict=True):
         network.half().save_pretrained(options.output / name)

@@ -1,22 +1,20 @@
-"""The page itself: what is where, and what happens when something is pressed."""
+"""The page itself: what is where; `events` says what happens when something is pressed."""
 
 from __future__ import annotations
 
 import base64
-import functools
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from imagineid_sdk.app.studio import NUM_FACES, Studio, jpeg
-from imagineid_sdk.app.visitor import Visitor, Visitors
+from imagineid_sdk.app.events import DOWNLOADS, ClipEvents, explained
+from imagineid_sdk.app.studio import Studio, jpeg
+from imagineid_sdk.app.visitor import Visitors
 from imagineid_sdk.app.wishes import WISHES, Wish, given
-from imagineid_sdk.errors import GenerationCancelled, ImagineIDError
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "style.css").read_text()
@@ -47,11 +45,8 @@ LIVE = """
 <button type="button">Start the microphone</button>
 <p class="note">Start the microphone and speak.</p>
 """
-DOWNLOADS = {"video": "Video (mp4)", "person": "Person", "motion": "Motion (csv)", "mesh": "Mesh (glb)"}
 DELETE_CACHE = (600, 3600)
 """Every 600 s gradio deletes its own files that are older than 3600 s."""
-PROGRESS = gr.Progress()
-"""As the default of a parameter, how gradio is told to pass the bar of the visitor."""
 
 
 def theme() -> gr.themes.Base:
@@ -71,26 +66,6 @@ def theme() -> gr.themes.Base:
     return chosen.set(**quiet)
 
 
-FOLDERS = re.compile(r"'/(?:[^'/]+/)*")
-"""Where a visitor's file lies on this machine is nobody's business."""
-
-
-def explained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mistakes and cancellations are told in the page; the log is for faults."""
-
-    @functools.wraps(function)
-    def wrapped(*given: Any, **named: Any) -> Any:
-        try:
-            yield from function(*given, **named)
-        except GenerationCancelled:
-            raise gr.Error("Cancelled.", title="Stopped", duration=4, print_exception=False) from None
-        except ImagineIDError as error:
-            reason = FOLDERS.sub("'", str(error))
-            raise gr.Error(reason, title="That did not work", print_exception=False) from error
-
-    return wrapped
-
-
 def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
     """The page. `folder` is for visitors' files; so many visitors are served at once."""
     visitors = Visitors(folder)
@@ -103,7 +78,7 @@ def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
                 clip_room = _ClipRoom()
             with gr.Tab("Live"):
                 live_room = _LiveRoom(visitors)
-        clip_room.connect(studio, visitors, queued)
+        clip_room.connect(ClipEvents(studio, visitors), queued)
         live_room.connect(studio, visitors, queued, clip_room.wishes)
 
         def forget(request: gr.Request) -> None:
@@ -158,84 +133,27 @@ class _ClipRoom:
                     self.words = sound("Another clip", "words")
                     self.say = gr.Button("Say this instead", interactive=False, elem_id="say")
 
-    def connect(self, studio: Studio, visitors: Visitors, queued: dict[str, Any]) -> None:
+    def connect(self, events: ClipEvents, queued: dict[str, Any]) -> None:
         shown = [self.heard, self.faces, self.others, self.film, self.say, self.preview]
-
-        @explained
-        def imagine(request: gr.Request, path: str | None, *values: Any, first: int = 0) -> Iterator[tuple[Any, ...]]:
-            visitor = visitors[str(request.session_hash)]
-            if path is None:
-                raise gr.Error("Upload or record a clip first.", title="No voice yet", print_exception=False)
-            visitor.uploads.add(Path(path))
-            heard = studio.imagine(visitor, path, given(values), first)
-            off = gr.update(interactive=False)
-            yield f"Heard: {heard}", cards(visitor), gr.update(interactive=True), off, off, None
-
-        def others(request: gr.Request, path: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
-            first = visitors[str(request.session_hash)].first_seed + NUM_FACES
-            yield from imagine(request, path, *values, first=first)
-
-        def choose(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-            visitor, at = visitors[str(request.session_hash)], int(event._data["at"])
-            visitor.chosen = visitor.faces[at].identity
-            on = gr.update(interactive=True)
-            return cards(visitor, at), on, on, data_uri(jpeg(visitor.faces[at].image), "jpeg")
-
-        @explained
-        def preview(request: gr.Request, *values: Any) -> Iterator[Any]:
-            visitor = visitors[str(request.session_hash)]
-            if visitor.chosen is not None:
-                content = base64.b64encode(studio.preview(visitor, given(values))).decode()
-                yield data_uri(content, "webp")
-            else:
-                yield gr.skip()
-
-        @explained
-        def film(request: gr.Request, progress: gr.Progress, path: str | None, *values: Any) -> Iterator[list[Any]]:
-            visitor = visitors[str(request.session_hash)]
-            if path is not None:
-                visitor.uploads.add(Path(path))
-
-            def tell(done: int, total: int) -> None:
-                progress((done, total), desc="Drawing", unit="frames")
-
-            progress(0, desc="Listening")
-            for files in studio.film(visitor, path, given(values), tell):
-                buttons = [gr.update(value=files.get(kind), interactive=kind in files) for kind in DOWNLOADS]
-                yield [files["video"], *map(as_text, buttons)]
-
-        def first_film(request: gr.Request, progress: gr.Progress = PROGRESS, *values: Any) -> Iterator[list[Any]]:
-            yield from film(request, progress, None, *values)
-
-        def new_words(
-            request: gr.Request, progress: gr.Progress = PROGRESS, path: str | None = None, *values: Any
-        ) -> Iterator[list[Any]]:
-            if path is None:
-                raise gr.Error("Upload or record another clip first.", title="No words yet", print_exception=False)
-            yield from film(request, progress, path, *values)
-
-        def begin(request: gr.Request) -> dict[str, Any]:
-            """At once, not when it is the visitor's turn: they may cancel while they wait."""
-            visitors[str(request.session_hash)].cancelled.clear()
-            return gr.update(interactive=True)
-
-        def cancel(request: gr.Request) -> None:
-            visitors[str(request.session_hash)].cancelled.set()
-
-        self.imagine.click(imagine, [self.clip, *self.wishes], shown, show_progress_on=self.faces, **queued)
-        self.others.click(others, [self.clip, *self.wishes], shown, show_progress_on=self.faces, **queued)
-        self.faces.select(choose, None, [self.faces, self.film, self.say, self.preview], show_progress="hidden").then(
-            preview, self.wishes, self.preview, show_progress_on=self.preview, show_progress="minimal", **queued
+        for button, imagine in ((self.imagine, events.imagine), (self.others, events.imagine_others)):
+            button.click(imagine, [self.clip, *self.wishes], shown, show_progress_on=self.faces, **queued)
+        chosen = [self.faces, self.film, self.say, self.preview]
+        self.faces.select(events.choose, None, chosen, show_progress="hidden").then(
+            events.preview, self.wishes, self.preview, show_progress_on=self.preview, show_progress="minimal", **queued
         )
         for control in self.wishes:
             event = control.release if isinstance(control, gr.Slider) else control.input
-            event(preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued)
+            event(
+                events.preview, self.wishes, self.preview, trigger_mode="always_last", show_progress="minimal", **queued
+            )
         files = [self.video, *self.downloads]
-        for button, make, sounds in ((self.film, first_film, []), (self.say, new_words, [self.words])):
-            begun = button.click(begin, None, self.cancel, queue=False)
+        for button, make, sounds in (
+            (self.film, events.make_video, []), (self.say, events.say_new_words, [self.words])
+        ):  # fmt: skip
+            begun = button.click(events.begin, None, self.cancel, queue=False)
             done = begun.then(make, [*sounds, *self.wishes], files, show_progress_on=self.video, **queued)
             done.then(lambda: gr.update(interactive=False), None, self.cancel, queue=False)
-        self.cancel.click(cancel, None, None, queue=False)
+        self.cancel.click(events.cancel, None, None, queue=False)
 
 
 class _LiveRoom:
@@ -293,26 +211,6 @@ def make_control(wish: Wish) -> Any:
     return gr.Slider(
         *wish.range, value=wish.value, step=wish.step, label=wish.label, min_width=110, elem_id=f"wish-{wish.name}"
     )
-
-
-def cards(visitor: Visitor, chosen: int | None = None) -> list[dict[str, Any]]:
-    """The faces as the page shows them."""
-    return [
-        {
-            "picture": data_uri(jpeg(face.image), "jpeg"), "seed": face.identity.seed, "chosen": at == chosen,
-            "words": f"{face.identity.words()['gender']}, {face.identity.age:.0f}",
-        }
-        for at, face in enumerate(visitor.faces)
-    ]  # fmt: skip
-
-
-def data_uri(content: str, kind: str) -> str:
-    return f"data:image/{kind};base64,{content}"
-
-
-def as_text(update: dict[str, Any]) -> dict[str, Any]:
-    """Gradio takes paths as text."""
-    return update | {"value": None if update["value"] is None else str(update["value"])}
 
 
 def pcm(content: str) -> np.ndarray:

@@ -22,6 +22,7 @@ from imagineid_sdk.errors import GenerationCancelled, OptionError
 if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDPipeline
     from imagineid_sdk.audio import AudioClip
+    from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.output import ImagineIDOutput
 
 NUM_FACES = 8
@@ -117,7 +118,7 @@ def told_apart(wishes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def chosen(visitor: Visitor) -> Any:
+def chosen(visitor: Visitor) -> Identity:
     if visitor.chosen is None:
         raise OptionError("Nobody is chosen yet. Choose one of the faces.")
     return visitor.chosen
@@ -133,7 +134,7 @@ def unless(progress: Callable[[int, int], None], *events: Event) -> Callable[[in
     return callback
 
 
-def unless_gone(visitor: Visitor) -> Any:
+def unless_gone(visitor: Visitor) -> Callable[..., None]:
     """The same for the steps of a portrait, while the visitor is there."""
 
     def callback(*_: Any) -> None:

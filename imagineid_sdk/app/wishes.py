@@ -48,7 +48,7 @@ WISHES = (
     _words("clothes_color", "Colour of the clothes"),
     _words("light", "Light"),
     Wish("background", "Background", (*PLACES, "white", "black", "grey", "teal", "blue", "pink"), "fits the light"),
-    Wish("emotion", "Mood", EMOTIONS, "as heard"),
+    Wish("emotion", "Emotion", EMOTIONS, "as heard"),
     Wish("head_motion", "Head motion"),
     Wish("blink", "Blinking"),
     Wish("gaze", "Wandering gaze"),

@@ -11,7 +11,7 @@ from imagineid_sdk.audio.decoders import Decoded, read_through
 from imagineid_sdk.audio.decoding import check_stated_rate
 from imagineid_sdk.audio.mixing import Levels
 from imagineid_sdk.audio.resampling import Resampler
-from imagineid_sdk.audio.sources import AudioSource, encoded
+from imagineid_sdk.audio.sources import AudioSource, read_source
 from imagineid_sdk.errors import AudioError, check_number
 
 MINIMUM_DURATION = 0.04
@@ -69,7 +69,7 @@ def load_audio(
         return source
     if longest is not None:
         check_number("longest", longest, MINIMUM_DURATION, 1e9, " seconds")
-    sound = encoded(source, sampling_rate)
+    sound = read_source(source, sampling_rate)
     _, (rate, stored, levels) = read_through(sound, lambda decoded: collect(decoded, sound.label, longest))
     levels.check(sound.label)
     check_stated_rate(sound, rate, sampling_rate if sound.samples is None else None)

@@ -17,7 +17,7 @@ from typing import IO, TypeAlias, TypeVar, cast
 import numpy as np
 
 from imagineid_sdk.audio.arrays import samples_from_array
-from imagineid_sdk.audio.sources import Encoded, surplus_bytes
+from imagineid_sdk.audio.sources import SoundInput, surplus_bytes
 from imagineid_sdk.errors import AudioError
 from imagineid_sdk.files import find_ffmpeg, temporary_file
 
@@ -48,7 +48,7 @@ class Decoded:
     blocks: Iterator[np.ndarray]
 
 
-def read_through(source: Encoded, use: Callable[[Decoded], Result]) -> tuple[Decoder, Result]:
+def read_through(source: SoundInput, use: Callable[[Decoded], Result]) -> tuple[Decoder, Result]:
     """What `use` makes of the sound, decoded by the first decoder that can read all of it, and that decoder.
 
     Raises:
@@ -69,7 +69,7 @@ def read_through(source: Encoded, use: Callable[[Decoded], Result]) -> tuple[Dec
             return with_ffmpeg, use(decoded)
 
 
-Decoder: TypeAlias = Callable[[Encoded], AbstractContextManager[Decoded]]
+Decoder: TypeAlias = Callable[[SoundInput], AbstractContextManager[Decoded]]
 
 
 class _NoSound(Exception):
@@ -77,14 +77,14 @@ class _NoSound(Exception):
 
 
 @contextmanager
-def with_numpy(source: Encoded) -> Iterator[Decoded]:
+def with_numpy(source: SoundInput) -> Iterator[Decoded]:
     array, to_float = samples_from_array(source.samples)
     starts = range(0, len(array), BLOCK_FRAMES)
     yield Decoded(source.rate, array.shape[1], (to_float(array[start : start + BLOCK_FRAMES]) for start in starts))
 
 
 @contextmanager
-def with_soundfile(source: Encoded) -> Iterator[Decoded]:
+def with_soundfile(source: SoundInput) -> Iterator[Decoded]:
     import soundfile
 
     # Bytes, or a name that is not UTF-8 would fail; Windows takes only text.
@@ -107,7 +107,7 @@ def with_soundfile(source: Encoded) -> Iterator[Decoded]:
 
 
 @contextmanager
-def with_ffmpeg(source: Encoded) -> Iterator[Decoded]:
+def with_ffmpeg(source: SoundInput) -> Iterator[Decoded]:
     """The first sound track of a file."""
     if source.path is not None:
         with run_ffmpeg(f"file:{source.path}", source.label) as decoded:
@@ -127,48 +127,53 @@ def run_ffmpeg(
 ) -> Iterator[Decoded]:
     """Decode with the bundled ffmpeg, from an address, which may need `given` descriptors, or from `head` and the rest
     of `stdin`."""
-    command = [find_ffmpeg(), "-v", "error", *(["-nostdin"] if stdin is None else [])]
-    command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
-    if stdin is not None:  # begin with little: more may be long in coming
-        command += ["-probesize", "65536", "-analyzeduration", "0"]
-    command += ["-i", address, "-map", "0:a:0", "-c:a", "pcm_f32be", "-flush_packets", "1", "-f", "au", "pipe:1"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log,
+            ffmpeg_command(address, live=stdin is not None), stdout=subprocess.PIPE, stderr=log,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, pass_fds=given,
         )  # fmt: skip
         output = cast(IO[bytes], process.stdout)
         if stdin is not None:
             arguments = (head, stdin, cast(IO[bytes], process.stdin))
             threading.Thread(target=_copy, args=arguments, daemon=True).start()
-
-        def messages() -> str:
-            log.seek(0)
-            return log.read().decode(errors="replace")
-
-        def blocks(channels: int) -> Iterator[np.ndarray]:
-            read = 0
-            for part in parts_of(output, 4 * channels):
-                block = np.frombuffer(part, ">f4").astype(np.float32).reshape(-1, channels)
-                read += len(block)
-                yield block
-            if not read:
-                raise AudioError(unreadable(label, messages()))
-            if reason := messages().strip():
-                logger.warning("%s is damaged and was read as far as it goes: %s", label, reason.splitlines()[-1])
-
         try:
             header = output.read(AU_HEADER.size)
             if len(header) < AU_HEADER.size:
-                raise AudioError(unreadable(label, messages()))
+                raise AudioError(unreadable(label, _text_of(log)))
             _, offset, _, _, rate, channels = AU_HEADER.unpack(header)
             output.read(offset - AU_HEADER.size)
-            yield Decoded(rate, channels, blocks(channels))
+            yield Decoded(rate, channels, _au_blocks(output, channels, label, log))
         finally:
             process.kill()  # does nothing to one that has ended by itself
             process.wait()
             with suppress(OSError):
                 output.close()
+
+
+def ffmpeg_command(address: str, live: bool) -> list[str]:
+    """Decodes the first sound track of an address to float32 in Sun's AU format on standard output."""
+    command = [find_ffmpeg(), "-v", "error", *([] if live else ["-nostdin"])]
+    command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
+    if live:  # begin with little: more may be long in coming
+        command += ["-probesize", "65536", "-analyzeduration", "0"]
+    return command + ["-i", address, "-map", "0:a:0", "-c:a", "pcm_f32be", "-flush_packets", "1", "-f", "au", "pipe:1"]
+
+
+def _au_blocks(output: IO[bytes], channels: int, label: str, log: IO[bytes]) -> Iterator[np.ndarray]:
+    read = 0
+    for part in parts_of(output, 4 * channels):
+        block = np.frombuffer(part, ">f4").astype(np.float32).reshape(-1, channels)
+        read += len(block)
+        yield block
+    if not read:
+        raise AudioError(unreadable(label, _text_of(log)))
+    if reason := _text_of(log).strip():
+        logger.warning("%s is damaged and was read as far as it goes: %s", label, reason.splitlines()[-1])
+
+
+def _text_of(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read().decode(errors="replace")
 
 
 def unreadable(label: str, log: str) -> str:

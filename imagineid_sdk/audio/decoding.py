@@ -17,7 +17,7 @@ import numpy as np
 from imagineid_sdk.audio.arrays import check_rate
 from imagineid_sdk.audio.decoders import BLOCK_FRAMES, Decoded, parts_of, read_through, run_ffmpeg
 from imagineid_sdk.audio.mixing import Levels, mixed_live
-from imagineid_sdk.audio.sources import AudioSource, Encoded, encoded
+from imagineid_sdk.audio.sources import AudioSource, SoundInput, read_source
 from imagineid_sdk.errors import AudioError
 
 
@@ -58,9 +58,9 @@ def open_audio(source: AudioSource | AudioStream, sampling_rate: int | None = No
         yield source
         return
     if isinstance(source, AudioClip):
-        sound = Encoded(samples=source.original, rate=source.original_rate, given_as=source.source)
+        sound = SoundInput(samples=source.original, rate=source.original_rate, given_as=source.source)
     else:
-        sound = encoded(source, sampling_rate)
+        sound = read_source(source, sampling_rate)
     decoder, (rate, levels) = read_through(sound, lambda decoded: (decoded.rate, measure(decoded)))
     levels.check(sound.label)
     check_stated_rate(sound, rate, sampling_rate)
@@ -105,7 +105,7 @@ def measure(decoded: Decoded) -> Levels:
     return levels
 
 
-def check_stated_rate(sound: Encoded, rate: int, given: int | None) -> None:
+def check_stated_rate(sound: SoundInput, rate: int, given: int | None) -> None:
     if given is not None and given != rate:
         raise AudioError(
             f"sampling_rate={given!r} was given, but the file says {rate} Hz. Leave sampling_rate out for files; "

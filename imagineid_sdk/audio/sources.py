@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -28,13 +28,20 @@ AudioSource: TypeAlias = (
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
-    """A sound that can be read more than once: a path, or the content of a file, or samples with their rate; of a clip
-    that was read from a path, `given_as` is that."""
+class SoundInput:
+    """A sound that can be read more than once.
+
+    Attributes:
+        path: of an encoded file.
+        content: of an encoded file; used where there is no path.
+        samples: an array or tensor as the caller gave it; used where there is neither.
+        rate: of `samples`, Hz.
+        given_as: the path that samples were read from earlier.
+    """
 
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
-    samples: Any = field(default=None, repr=False)
+    samples: np.ndarray | torch.Tensor | None = field(default=None, repr=False)
     rate: int = SAMPLE_RATE
     given_as: str | None = None
 
@@ -52,10 +59,11 @@ class Encoded:
 
     @property
     def source(self) -> str | None:
+        """The path that it comes from; None for others."""
         return self.given_as if self.path is None else str(self.path)
 
 
-def encoded(source: AudioSource, sampling_rate: int | None) -> Encoded:
+def read_source(source: AudioSource, sampling_rate: int | None) -> SoundInput:
     """Any source but a clip, checked as far as can be without reading it.
 
     Raises:
@@ -65,13 +73,13 @@ def encoded(source: AudioSource, sampling_rate: int | None) -> Encoded:
     if isinstance(source, (str, os.PathLike)):
         path = checked_path(source)
         if not path.is_fifo():
-            return Encoded(path)
+            return SoundInput(path)
         source = path.read_bytes()  # a pipe can't be rewound for the second decoder
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
-        content = read_stream(source) if hasattr(source, "read") else bytes(source)
+        content = bytes(source) if isinstance(source, (bytes, bytearray, memoryview)) else read_stream(source)
         if not content:
             raise AudioError("The audio is empty: 0 bytes. Give the whole content of an audio file.")
-        return Encoded(content=content)
+        return SoundInput(content=content)
     if (pair := array_and_rate(source)) is not None:
         source, stated = pair
         if sampling_rate not in (None, stated):
@@ -82,7 +90,7 @@ def encoded(source: AudioSource, sampling_rate: int | None) -> Encoded:
     rate = SAMPLE_RATE if sampling_rate is None else sampling_rate
     check_rate(rate)
     samples_from_array(source)  # raises for what is no clip
-    return Encoded(samples=source, rate=rate)
+    return SoundInput(samples=cast("np.ndarray | torch.Tensor", source), rate=rate)
 
 
 def checked_path(source: str | os.PathLike[str]) -> Path:

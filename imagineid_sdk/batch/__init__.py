@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from imagineid_sdk.batch.jobs import MANIFEST, Entry, Job, Manifest, find_jobs
 from imagineid_sdk.errors import OptionError
+
+if TYPE_CHECKING:
+    from imagineid_sdk.batch.making import BatchTask
 
 __all__ = ["MANIFEST", "BatchReport", "Crew", "Entry", "Job", "find_jobs", "run_batch"]
 
@@ -94,7 +97,7 @@ def run_batch(
     return BatchReport(tuple(made), tuple(skipped), tuple(failed))
 
 
-def open_crew(task: Any, workers: int | None, ray: str | None, jobs: int) -> AbstractContextManager[Crew]:
+def open_crew(task: BatchTask, workers: int | None, ray: str | None, jobs: int) -> AbstractContextManager[Crew]:
     """The cluster if there is an address, else processes of this machine."""
     if ray is None:
         from imagineid_sdk.batch.processes import Processes
@@ -114,4 +117,6 @@ def check_options(options: dict[str, Any], suffix: str) -> float:
         raise OptionError("options={'seed': ...} can't be used. Give seed= to the batch itself.")
     options.pop("sign", None)
     factors, settings = Factors.take(options), GenerateOptions(**options)
-    return checked_together(factors, settings.for_stream().for_file(f"video{suffix}"))[1].fps
+    settings.check_for_stream()
+    settings.check_for_file(f"video{suffix}")
+    return checked_together(factors, settings)[1].fps

@@ -20,10 +20,16 @@ RETRIES = 5
 
 
 class Cluster:
-    """Args:
-    task: what all clips have in common; identities and motions in it are values, not paths.
-    workers: clips at a time; None is one for each core of the cluster, whatever joins it later included.
-    address: of the cluster.
+    """Makes videos on the machines of a Ray cluster.
+
+    Args:
+        task: what all clips have in common; identities and motions in it are values, not paths.
+        workers: clips at a time; None is one for each core of the cluster, whatever joins it later included.
+        address: of the cluster.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+        OptionError: the cluster can't be reached.
     """
 
     def __init__(self, task: BatchTask, workers: int | None, address: str) -> None:

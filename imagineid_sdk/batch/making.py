@@ -17,6 +17,7 @@ from imagineid_sdk.errors import ImagineIDError
 
 if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDPipeline
+    from imagineid_sdk.audio import AudioSource
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def make_elsewhere(task: BatchTask, job: Job, content: bytes, threads: int) -> t
         return entry, {name: (Path(folder) / name).read_bytes() for name in names}
 
 
-def attempt(task: BatchTask, job: Job, sound: Any, output: Path, threads: int) -> Entry:
+def attempt(task: BatchTask, job: Job, sound: AudioSource, output: Path, threads: int) -> Entry:
     """An entry in any case: one bad clip of ten thousand must not stop the others."""
     frames = 0
 

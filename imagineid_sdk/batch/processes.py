@@ -21,10 +21,12 @@ TRIES = 3
 
 
 class Processes:
-    """Args:
-    task: what all clips have in common.
-    workers: how many processes; None is `sensible_workers`.
-    jobs: how many clips there are: no more processes than that.
+    """Makes videos in processes of this machine.
+
+    Args:
+        task: what all clips have in common.
+        workers: how many processes; None is `sensible_workers`.
+        jobs: how many clips there are: no more processes than that.
     """
 
     def __init__(self, task: BatchTask, workers: int | None, jobs: int) -> None:

@@ -15,4 +15,6 @@ ARKIT_BLENDSHAPES: tuple[str, ...] = (
     "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
     "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
+GAZE_YAW, GAZE_PITCH = 28.0, 22.0
+"""Degrees that a full eyeLook blendshape turns an eye: sideways, up and down."""
 BLENDSHAPE_INDEX: dict[str, int] = {name: index for index, name in enumerate(ARKIT_BLENDSHAPES)}

@@ -1,6 +1,6 @@
 """The autoencoder of the latent diffusion model: RGBA heads of 256x256 to latents of 16x16, and back to 128x128.
 
-The pictures carry their own matte. Colour is composed over mid grey, so that "nothing there" is zero in every
+The pictures carry their own alpha. Colour is composed over mid grey, so that "nothing there" is zero in every
 channel, convolution padding included; the background is composed in afterwards and never generated.
 The decoder ends in a pixel-shuffle and has no normalisation layers: it is the per-frame cost of a video.
 """
@@ -21,7 +21,7 @@ Blend = Callable[[int, torch.Tensor], torch.Tensor]
 """Level of the decoder (0 is the coarsest) and its features -> the features that go on."""
 
 IMAGE_CHANNELS = 4
-"""Red, green, blue over mid grey, and the matte; each in [-1, 1], the background exactly 0, 0, 0, -1."""
+"""Red, green, blue over mid grey, and alpha; each in [-1, 1], the background exactly 0, 0, 0, -1."""
 
 
 class ResidualBlock(nn.Module):
@@ -148,11 +148,11 @@ def compose(images: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
     """Lay heads over a background.
 
     Args:
-        images: ``(batch, 4, height, width)`` in [-1, 1], colour over mid grey and matte.
+        images: ``(batch, 4, height, width)`` in [-1, 1], colour over mid grey and alpha.
         background: colours in [0, 1] that broadcast against ``(batch, 3, height, width)``.
 
     Returns:
         ``(batch, 3, height, width)`` in [0, 1].
     """
-    colour, matte = images[:, :3] / 2 + 0.5, (images[:, 3:] / 2 + 0.5).clamp(0, 1)
-    return (colour + (1 - matte) * (background - 0.5)).clamp(0, 1)
+    colour, alpha = images[:, :3] / 2 + 0.5, (images[:, 3:] / 2 + 0.5).clamp(0, 1)
+    return (colour + (1 - alpha) * (background - 0.5)).clamp(0, 1)

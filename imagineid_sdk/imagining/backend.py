@@ -52,7 +52,7 @@ class Backend(Protocol[ViewT, DrawnT, SceneT]):
     def geometry(self, head: ParametricHead) -> GeometrySource[ViewT, DrawnT]:
         """The geometry source of a head."""
 
-    def portrait(
+    def sample_portrait(
         self, identity: Identity, geometry: DrawnT, motion: torch.Tensor, steps: int | None, on_step: OnStep | None
     ) -> torch.Tensor:
         """Latents ``(1, *latent_shape)`` of a person at rest, from noise.
@@ -64,17 +64,17 @@ class Backend(Protocol[ViewT, DrawnT, SceneT]):
         """
 
     def scene(self, identity: Identity, latents: torch.Tensor, size: int) -> SceneT:
-        """What all frames of a person share; ``latents`` are those of `portrait`, ``size`` the pixels of a frame's
-        side, where the model has a choice."""
+        """What all frames of a person share; ``latents`` are those of `sample_portrait`, ``size`` is the side of a
+        frame in pixels, where the model has a choice."""
 
-    def picture(self, scene: SceneT) -> np.ndarray:
-        """The portrait, uint8 ``(1, size, size, 3)``, or 4 channels: premultiplied colour and the matte."""
+    def portrait_pixels(self, scene: SceneT) -> np.ndarray:
+        """The portrait, uint8 ``(1, size, size, 3)``, or 4 channels: premultiplied colour and alpha."""
 
     def frames(
         self, scene: SceneT, geometry: Iterator[tuple[DrawnT, torch.Tensor]], steps: int | None
     ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        """Pictures ``(frames, size, size, 3 or 4)`` as in `picture`, and latents ``(frames, *latent_shape)``, of each
-        batch.
+        """For each batch, pictures ``(frames, size, size, 3 or 4)`` as in `portrait_pixels` and latents
+        ``(frames, *latent_shape)``.
 
         Args:
             geometry: conditions and motion vectors ``(frames, 55)`` of consecutive batches.

@@ -12,6 +12,7 @@ from imagineid_sdk.imagining import tiny
 from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.sd15 import backend as sd15
+from imagineid_sdk.video.backdrop import Background
 
 TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
 SD15 = ("text_encoder", "tokenizer", "scheduler")
@@ -19,7 +20,7 @@ SD15 = ("text_encoder", "tokenizer", "scheduler")
 
 
 def backend_of(
-    components: Mapping[str, Any], adapters: tuple[str, ...] | None, device: torch.device, background: Any
+    components: Mapping[str, Any], adapters: tuple[str, ...] | None, device: torch.device, background: Background
 ) -> Backend[Any, Any, Any]:
     """The backend that these components make, with the adapters that are switched on.
 

@@ -24,7 +24,7 @@ class Patch:
 
     Attributes:
         left, top: of the patch in the frame, pixels.
-        pixels: ``(height, width, 4)`` float32: premultiplied red, green, blue and the matte, 0..255.
+        pixels: ``(height, width, 4)`` float32: premultiplied red, green, blue and alpha, 0..255.
         mask: ``(height, width)`` float32 in 0..1: how much of the frame they replace.
     """
 
@@ -40,7 +40,7 @@ def warp_crop(
     """The warped and shaded portrait in one rectangle: ``(height, width, 4)`` float32, 0..255, premultiplied.
 
     Args:
-        portrait: ``(size, size, 4)`` uint8, premultiplied colour and matte.
+        portrait: ``(size, size, 4)`` uint8, premultiplied colour and alpha.
         flow: ``(2, coarse, coarse)`` float32 in widths of the picture, see ``GeometryMaps.flow``.
         gain: ``(coarse, coarse)`` float32, factor on the colour.
     """
@@ -55,7 +55,7 @@ def compose(
     portrait: np.ndarray, flow: np.ndarray, gain: np.ndarray, mask: np.ndarray, painted: np.ndarray,
     patches: list[Patch],
 ) -> np.ndarray:  # fmt: skip
-    """One frame, ``(size, size, 4)`` uint8: premultiplied colour and matte.
+    """One frame, ``(size, size, 4)`` uint8: premultiplied colour and alpha.
 
     Args:
         portrait, flow, gain: see `warp_crop`.
@@ -72,14 +72,14 @@ def compose(
     return out
 
 
-def _occupied(portrait: np.ndarray, matte: np.ndarray) -> np.ndarray:
+def _occupied(portrait: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """``(coarse, coarse)`` 1 where there may be something: rows and columns outside are skipped."""
-    step = len(portrait) // len(matte)
+    step = len(portrait) // len(alpha)
     seen = portrait[::step, ::step, 3] > 0
-    rows, columns = seen.any(1) | (matte > 1).any(1), seen.any(0) | (matte > 1).any(0)
-    out = np.zeros(matte.shape, np.float32)
+    rows, columns = seen.any(1) | (alpha > 1).any(1), seen.any(0) | (alpha > 1).any(0)
+    out = np.zeros(alpha.shape, np.float32)
     if rows.any():
-        margin = int(HAIR_SWING * len(matte)) + 1
+        margin = int(HAIR_SWING * len(alpha)) + 1
         top, bottom = np.flatnonzero(rows)[[0, -1]] + [-margin, margin + 1]
         left, right = np.flatnonzero(columns)[[0, -1]] + [-margin, margin + 1]
         out[max(top, 0) : bottom, max(left, 0) : right] = 1.0
@@ -88,7 +88,7 @@ def _occupied(portrait: np.ndarray, matte: np.ndarray) -> np.ndarray:
 
 @compiled
 def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np.ndarray, whole: bool) -> None:
-    """coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and matte, occupied. whole: a
+    """coarse ``(coarse, coarse, 9)``: flow x and y, gain, mask, painted red, green, blue and alpha, occupied. whole: a
     frame, rounded, and empty outside the box of the head; else a crop."""
     size, cells = portrait.shape[0], coarse.shape[0]
     scale, last = np.float32(cells / size), np.float32(size - 1)
@@ -127,23 +127,23 @@ def _draw(portrait: np.ndarray, coarse: np.ndarray, left: int, top: int, out: np
             red = wa * p[u, 0] + wb * p[u + 1, 0] + wc * q[u, 0] + wd * q[u + 1, 0]
             green = wa * p[u, 1] + wb * p[u + 1, 1] + wc * q[u, 1] + wd * q[u + 1, 1]
             blue = wa * p[u, 2] + wb * p[u + 1, 2] + wc * q[u, 2] + wd * q[u + 1, 2]
-            matte = wa * p[u, 3] + wb * p[u + 1, 3] + wc * q[u, 3] + wd * q[u + 1, 3]
-            red, green, blue = min(red * lit, matte), min(green * lit, matte), min(blue * lit, matte)
+            alpha = wa * p[u, 3] + wb * p[u + 1, 3] + wc * q[u, 3] + wd * q[u + 1, 3]
+            red, green, blue = min(red * lit, alpha), min(green * lit, alpha), min(blue * lit, alpha)
             if share < one:
                 near, far, rest = line[x0], line[x0 + 1], one - share
                 red = share * red + rest * (near[4] + tx * (far[4] - near[4]))
                 green = share * green + rest * (near[5] + tx * (far[5] - near[5]))
                 blue = share * blue + rest * (near[6] + tx * (far[6] - near[6]))
-                matte = share * matte + rest * (near[7] + tx * (far[7] - near[7]))
+                alpha = share * alpha + rest * (near[7] + tx * (far[7] - near[7]))
             if whole:
-                matte = min(max(matte + half, half), most)
-                out[row, column, 0] = min(max(red + half, half), matte)
-                out[row, column, 1] = min(max(green + half, half), matte)
-                out[row, column, 2] = min(max(blue + half, half), matte)
-                out[row, column, 3] = matte
+                alpha = min(max(alpha + half, half), most)
+                out[row, column, 0] = min(max(red + half, half), alpha)
+                out[row, column, 1] = min(max(green + half, half), alpha)
+                out[row, column, 2] = min(max(blue + half, half), alpha)
+                out[row, column, 3] = alpha
             else:
                 out[row, column, 0], out[row, column, 1] = red, green
-                out[row, column, 2], out[row, column, 3] = blue, matte
+                out[row, column, 2], out[row, column, 3] = blue, alpha
 
 
 @compiled

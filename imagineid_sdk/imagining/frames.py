@@ -17,7 +17,7 @@ from imagineid_sdk.imagining.adapters.semantic import Semantics
 from imagineid_sdk.imagining.denoising import add_residuals, clean_estimate, denoise, denoise_once
 from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.imagining.networks import TinyNetworks
-from imagineid_sdk.imagining.painted import Look, Painted, assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.painted import CropWarped, Painted, assemble, crop_of, decode_frames, paint
 from imagineid_sdk.imagining.pixels import to_images, to_pixels
 from imagineid_sdk.imagining.portrait import decode_portrait
 from imagineid_sdk.imagining.shared_pass import SharedPass, start_pass
@@ -33,8 +33,9 @@ class Scene:
     Attributes:
         networks: with weights as frames need them.
         latents: of the portrait, ``(1, latent_channels, 16, 16)``.
-        portrait: at full resolution, ``(1, 4, 512, 512)`` in [-1, 1].
-        pixels: the same as uint8 ``(512, 512, 4)``, premultiplied colour and matte; shown: at the size of the frames.
+        portrait_image: the portrait at full resolution, ``(1, 4, 512, 512)`` in [-1, 1].
+        portrait_rgba: the same as uint8 ``(512, 512, 4)``, premultiplied colour and alpha.
+        portrait_at_frame_size: the same, ``(size, size, 4)``.
         semantics: words, pseudo-words and style.
         noise: ``(1, latent_channels, 16, 16)`` that every frame is denoised from: what it decides stays decided.
         shared: the part of the first denoising step that is the same for all frames; None where there is none.
@@ -42,9 +43,9 @@ class Scene:
 
     networks: TinyNetworks
     latents: torch.Tensor
-    portrait: torch.Tensor
-    pixels: np.ndarray
-    shown: np.ndarray
+    portrait_image: torch.Tensor
+    portrait_rgba: np.ndarray
+    portrait_at_frame_size: np.ndarray
     semantics: Semantics
     noise: torch.Tensor
     shared: SharedPass | None
@@ -66,7 +67,7 @@ def make_scene(networks: TinyNetworks, identity: Identity, latents: torch.Tensor
 def imagine_frames(
     scene: Scene, geometry: GeometryMaps, motion: torch.Tensor, steps: int
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """Frames ``(frames, size, size, 4)`` uint8, premultiplied colour and matte, and latents ``(frames, 16, 16, 16)``
+    """Frames ``(frames, size, size, 4)`` uint8, premultiplied colour and alpha, and latents ``(frames, 16, 16, 16)``
     float32.
 
     Args:
@@ -76,7 +77,7 @@ def imagine_frames(
     networks = scene.networks
     blending = "blending" in networks.adapters
     flow = geometry.flow.to(networks.device)
-    fast = networks.device.type == "cpu"
+    on_cpu = networks.device.type == "cpu"
     with networks.autocast():
         # Under autocast the networks' first layers would convert them, each for itself.
         maps = geometry.maps.to(networks.device).contiguous(memory_format=torch.channels_last)
@@ -87,15 +88,15 @@ def imagine_frames(
         latents = _denoised(scene, maps, motion, blend, steps)
         picture, trunk = decode_frames(networks.autoencoder, latents.to(networks.dtype))
         if not blending:
-            size = len(scene.shown)
+            size = len(scene.portrait_at_frame_size)
             own = F.interpolate(picture.float(), size=(size, size), mode="bilinear", align_corners=False)
             return to_pixels(own), latents.float()
-        look = _look_at_pixels(scene, flow) if fast else look_at(warp(scene.portrait, flow))
-        coarse = F.avg_pool2d(scene.portrait, CELL)
-        painted = paint(networks.blending_adapter, picture, trunk, coarse, maps, flow, geometry.centers, look)
-    if fast:
+        crop = _crop_of_pixels(scene, flow) if on_cpu else crop_of(warp(scene.portrait_image, flow))
+        coarse = F.avg_pool2d(scene.portrait_image, CELL)
+        painted = paint(networks.blending_adapter, picture, trunk, coarse, maps, flow, geometry.centers, crop)
+    if on_cpu:
         return _composed(scene, painted), latents.float()
-    shown = F.avg_pool2d(scene.portrait, scene.portrait.shape[-1] // len(scene.shown))
+    shown = F.avg_pool2d(scene.portrait_image, scene.portrait_image.shape[-1] // len(scene.portrait_at_frame_size))
     return to_pixels(assemble(painted, shown)), latents.float()
 
 
@@ -115,37 +116,37 @@ def _denoised(
     return denoise(estimate, scene.noise.expand(frames, -1, -1, -1), steps)
 
 
-def _look_at_pixels(scene: Scene, flow: torch.Tensor) -> Look:
+def _crop_of_pixels(scene: Scene, flow: torch.Tensor) -> CropWarped:
     """Warps no more of the portrait than is painted."""
     flows, flat = flow.numpy(), np.ones(flow.shape[-2:], np.float32)
 
-    def look(region: Region, corners: torch.Tensor) -> torch.Tensor:
+    def crop(region: Region, corners: torch.Tensor) -> torch.Tensor:
         places = (corners * CELL).tolist()
         height, width = region.height * CELL, region.width * CELL
         crops = [
-            composition.warp_crop(scene.pixels, one, flat, left, top, height, width)
+            composition.warp_crop(scene.portrait_rgba, one, flat, left, top, height, width)
             for one, (left, top) in zip(flows, places, strict=True)
         ]
         return to_images(np.stack(crops))
 
-    return look
+    return crop
 
 
 def _composed(scene: Scene, painted: Painted) -> np.ndarray:
     """What `assemble` gives, by `composition.compose`."""
-    size, full = len(scene.shown), len(scene.pixels)
+    size, full = len(scene.portrait_at_frame_size), len(scene.portrait_rgba)
     own = to_pixels(painted.picture).astype(np.float32).transpose(0, 3, 1, 2)
     flow, masks, gains = painted.flow.numpy(), painted.mask[:, 0].numpy(), painted.gain[:, 0].numpy()
     shrink = full // size
     patches: list[list[composition.Patch]] = [[] for _ in own]
     for region in painted.regions:
-        pixels, mask = region.pixels.float(), region.mask.float()
-        if shrink > 1:
-            mask_small = F.avg_pool2d(mask, shrink)
-            pixels, mask = F.avg_pool2d(pixels * mask, shrink) / mask_small.clamp_min(1e-4), mask_small
-        drawn, shares = to_pixels(pixels).astype(np.float32), mask[:, 0].numpy()
+        pixels, mask = region.shrunk(shrink)
+        drawn, shares = to_pixels(pixels).astype(np.float32), mask[:, 0].float().numpy()
         for k, (x, y) in enumerate((region.corners * (CELL // shrink)).tolist()):
             patches[k].append(composition.Patch(x, y, drawn[k], shares[k]))
     return np.stack(
-        [composition.compose(scene.shown, flow[k], gains[k], masks[k], own[k], patches[k]) for k in range(len(own))]
+        [
+            composition.compose(scene.portrait_at_frame_size, flow[k], gains[k], masks[k], own[k], patches[k])
+            for k in range(len(own))
+        ]
     )

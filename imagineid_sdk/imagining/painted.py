@@ -29,6 +29,13 @@ class PaintedRegion:
     pixels: torch.Tensor
     mask: torch.Tensor
 
+    def shrunk(self, by: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels and mask for frames whose sides are so many times smaller than full size."""
+        if by == 1:
+            return self.pixels, self.mask
+        pixels, mask = F.avg_pool2d(self.pixels * self.mask, by), F.avg_pool2d(self.mask, by)
+        return pixels / mask.clamp_min(1e-4), mask
+
 
 @dataclass(frozen=True, eq=False)
 class Painted:
@@ -61,20 +68,22 @@ def decode_frames(autoencoder: HeadAutoencoder, latents: torch.Tensor) -> tuple[
     return picture, features[0]
 
 
-Look: TypeAlias = Callable[[Region, torch.Tensor], torch.Tensor]
+CropWarped: TypeAlias = Callable[[Region, torch.Tensor], torch.Tensor]
 """A region and its corners ``(frames, 2)`` in cells -> the warped portrait's pixels there, at full resolution,
 ``(frames, 4, height, width)`` in [-1, 1]."""
 
 
 def paint(
     adapter: BlendingAdapter, picture: torch.Tensor, trunk: torch.Tensor, coarse: torch.Tensor, maps: torch.Tensor,
-    flow: torch.Tensor, centers: torch.Tensor, look: Look,
+    flow: torch.Tensor, centers: torch.Tensor, crop: CropWarped,
 ) -> Painted:  # fmt: skip
-    """Args:
-    picture, trunk: of `decode_frames`.
-    coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
-    maps, flow, centers: see ``GeometryMaps``.
-    look: the portrait, warped by ``flow`` itself.
+    """Runs the pixel part of the blending adapter.
+
+    Args:
+        picture, trunk: of `decode_frames`.
+        coarse: the portrait at the size of the maps, ``(1 or frames, 4, 128, 128)`` in [-1, 1].
+        maps, flow, centers: see ``GeometryMaps``.
+        crop: the portrait, warped by ``flow`` itself.
     """
     cells = maps.shape[-1]
     carried = smooth_flow(flow, corner(centers[:, 1], EYES, cells))
@@ -83,7 +92,7 @@ def paint(
     for k, (region, painter) in enumerate(((MOUTH, adapter.mouth), (EYES, adapter.eyes))):
         corners = corner(centers[:, k], region, cells)
         below = F.interpolate(cut(trunk, corners, region, 0.5), scale_factor=2, mode="nearest")
-        pixels, share = painter(below, cut(maps, corners, region), look(region, corners).to(trunk.dtype))
+        pixels, share = painter(below, cut(maps, corners, region), crop(region, corners).to(trunk.dtype))
         regions.append(PaintedRegion(corners, pixels, share * fade(region).to(share)))
     return Painted(picture, carried, mask, gain, tuple(regions))
 
@@ -106,7 +115,7 @@ def smooth_flow(flow: torch.Tensor, eyes: torch.Tensor) -> torch.Tensor:
     return blurred
 
 
-def look_at(full: torch.Tensor) -> Look:
+def crop_of(full: torch.Tensor) -> CropWarped:
     """At portraits that are warped already, ``(frames, 4, size, size)`` at full resolution."""
     return lambda region, corners: cut(full, corners, region, CELL)
 
@@ -129,18 +138,15 @@ def assemble(painted: Painted, portrait: torch.Tensor) -> torch.Tensor:
 
 
 def brighten(images: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-    """Pictures over mid grey with their premultiplied colour times ``gain``, no brighter than white under the matte."""
-    color, matte = images[:, :3] / 2 + 0.5, images[:, 3:] / 2 + 0.5
-    rest = (1 - matte) * 0.5
-    lit = torch.minimum((color - rest) * gain, matte)
+    """Pictures over mid grey with their premultiplied colour times ``gain``, no brighter than white under alpha."""
+    color, alpha = images[:, :3] / 2 + 0.5, images[:, 3:] / 2 + 0.5
+    rest = (1 - alpha) * 0.5
+    lit = torch.minimum((color - rest) * gain, alpha)
     return torch.cat([(lit + rest) * 2 - 1, images[:, 3:]], 1)
 
 
 def _lay(frames: torch.Tensor, region: PaintedRegion, shrink: int) -> torch.Tensor:
-    pixels, mask = region.pixels, region.mask
-    if shrink > 1:
-        pixels, mask = F.avg_pool2d(pixels * mask, shrink), F.avg_pool2d(mask, shrink)
-        pixels = pixels / mask.clamp_min(1e-4)
+    pixels, mask = region.shrunk(shrink)
     height, width = mask.shape[-2:]
     placed, share = torch.zeros_like(frames), torch.zeros_like(frames[:, :1])
     for k, (x, y) in enumerate((region.corners * (CELL // shrink)).tolist()):

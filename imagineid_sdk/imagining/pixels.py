@@ -1,4 +1,4 @@
-"""Two ways to hold a picture with a matte: what the networks work on, and what the video is made of."""
+"""Two ways to hold a picture with alpha: what the networks work on, and what the video is made of."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch.nn.functional as F
 
 def to_pixels(images: torch.Tensor) -> np.ndarray:
     """Images ``(frames, 4, height, width)`` of the autoencoder, in [-1, 1] and over mid grey, to uint8
-    ``(frames, height, width, 4)``: colour premultiplied by the matte, and the matte. Three channels stay three."""
+    ``(frames, height, width, 4)``: colour premultiplied by alpha, and alpha. Three channels stay three."""
     images = images.detach().float()
     if images.shape[1] == 3:
         return (images / 2 + 0.5).clamp(0, 1).mul(255).round().byte().movedim(1, -1).cpu().numpy()
-    matte = (images[:, 3:] / 2 + 0.5).clamp(0, 1)
-    color = images[:, :3] / 2 + 0.5 - (1 - matte) * 0.5
-    pixels = torch.cat([torch.minimum(color.clamp_min(0), matte), matte], 1)
+    alpha = (images[:, 3:] / 2 + 0.5).clamp(0, 1)
+    color = images[:, :3] / 2 + 0.5 - (1 - alpha) * 0.5
+    pixels = torch.cat([torch.minimum(color.clamp_min(0), alpha), alpha], 1)
     return pixels.mul(255).round().byte().movedim(1, -1).contiguous().cpu().numpy()
 
 
 def to_images(pixels: np.ndarray) -> torch.Tensor:
-    """The way back: premultiplied colour and matte in 0..255, of any type, to images in [-1, 1]."""
+    """The way back: premultiplied colour and alpha in 0..255, of any type, to images in [-1, 1]."""
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, 1).float() / 255
-    color, matte = planes[:, :3], planes[:, 3:]
-    return torch.cat([color + (1 - matte) * 0.5, matte], 1) * 2 - 1
+    color, alpha = planes[:, :3], planes[:, 3:]
+    return torch.cat([color + (1 - alpha) * 0.5, alpha], 1) * 2 - 1
 
 
 def smoothstep(values: torch.Tensor, low: float, high: float) -> torch.Tensor:

@@ -15,17 +15,17 @@ from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock
 from imagineid_sdk.imagining.pixels import blurred
 from imagineid_sdk.quantization import PackedModelMixin
 
-GRID_PATCH = 1.5
+CHECKERBOARD_PATCH = 1.5
 """Standard deviation, in pixels, of the patch in which a grid is looked for."""
 
 
-def remove_grid(pixels: torch.Tensor) -> torch.Tensor:
+def remove_checkerboard(pixels: torch.Tensor) -> torch.Tensor:
     """Takes away what alternates from pixel to pixel all over a patch of ``(batch, channels, height, width)``: the grid
     that pixel shuffling leaves in dark hair, on skin and as dots along edges. Every second pixel is compared with all
     pixels around; lines and slopes stay."""
-    radius = int(4 * GRID_PATCH)
+    radius = int(4 * CHECKERBOARD_PATCH)
     across = torch.arange(-radius, radius + 1, device=pixels.device)
-    patch = torch.exp(-(across**2) / (2 * GRID_PATCH**2))
+    patch = torch.exp(-(across**2) / (2 * CHECKERBOARD_PATCH**2))
     return pixels + blurred(pixels, patch) - blurred(pixels, patch * (across % 2 == 0))
 
 
@@ -41,7 +41,9 @@ class NoiseInjection(nn.Module):
 
 
 class PortraitDecoder(PackedModelMixin, ConfigMixin):
-    """Args:
+    """Latents ``(batch, latent_channels, 16, 16)`` -> RGBA ``(batch, 4, 512, 512)``.
+
+    Args:
         latent_channels: of the autoencoder.
         channels, blocks: width and residual blocks at 16, 32, 64, 128 and 256 pixels.
 
@@ -85,4 +87,4 @@ class PortraitDecoder(PackedModelMixin, ConfigMixin):
         with torch.autocast(hidden.device.type, enabled=False):  # bfloat16 would show as banding
             weight, bias = (parameter.float() for parameter in self.last.parameters())
             pixels = F.conv2d(F.silu(hidden.float()), weight, bias, padding=1)
-            return remove_grid(F.pixel_shuffle(pixels, 2))
+            return remove_checkerboard(F.pixel_shuffle(pixels, 2))

@@ -8,9 +8,10 @@ once for a person, and a frame pays for the up blocks alone: about half of the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
 
 from imagineid_sdk.imagining.adapters.spatial import Residuals
 from imagineid_sdk.imagining.denoising import TIMESTEPS
@@ -21,13 +22,12 @@ class SharedPass:
     """The outputs of a denoiser's down blocks and middle block at time 1.
 
     Attributes:
-        denoiser: a `diffusers.UNet2DConditionModel`.
         tokens: ``(1, tokens, width)``.
         time: the time embedding ``(1, width)``.
         skips, middle: features of the skip connections and the middle block, each ``(1, channels, size, size)``.
     """
 
-    denoiser: Any
+    denoiser: UNet2DConditionModel
     tokens: torch.Tensor
     time: torch.Tensor
     skips: tuple[torch.Tensor, ...]
@@ -43,14 +43,15 @@ class SharedPass:
         for block in self.denoiser.up_blocks:
             count = len(block.resnets)
             own, skips = skips[-count:], skips[:-count]
-            words = {"encoder_hidden_states": tokens} if getattr(block, "has_cross_attention", False) else {}
-            hidden = block(hidden_states=hidden, temb=self.time, res_hidden_states_tuple=own, **words)
+            hidden = block(
+                hidden_states=hidden, temb=self.time, res_hidden_states_tuple=own, **_tokens_for(block, tokens)
+            )  # fmt: skip
         if self.denoiser.conv_norm_out is not None:
             hidden = self.denoiser.conv_act(self.denoiser.conv_norm_out(hidden))
         return self.denoiser.conv_out(hidden)
 
 
-def start_pass(denoiser: Any, noise: torch.Tensor, tokens: torch.Tensor) -> SharedPass | None:
+def start_pass(denoiser: UNet2DConditionModel, noise: torch.Tensor, tokens: torch.Tensor) -> SharedPass | None:
     """Run the down blocks on ``noise`` ``(1, channels, 16, 16)`` with ``tokens`` ``(1, tokens, width)``.
 
     None for a denoiser that has other inputs, or that accelerate moves between devices.
@@ -64,17 +65,18 @@ def start_pass(denoiser: Any, noise: torch.Tensor, tokens: torch.Tensor) -> Shar
     hidden = denoiser.conv_in(noise.contiguous(memory_format=torch.channels_last))
     skips: tuple[torch.Tensor, ...] = (hidden,)
     for block in denoiser.down_blocks:
-        words = {"encoder_hidden_states": tokens} if getattr(block, "has_cross_attention", False) else {}
-        hidden, more = block(hidden_states=hidden, temb=embedding, **words)
+        hidden, more = block(hidden_states=hidden, temb=embedding, **_tokens_for(block, tokens))
         skips += more
-    middle = denoiser.mid_block
-    words = {"encoder_hidden_states": tokens} if getattr(middle, "has_cross_attention", False) else {}
-    return SharedPass(denoiser, tokens, embedding, skips, middle(hidden, embedding, **words))
+    middle = denoiser.mid_block(hidden, embedding, **_tokens_for(denoiser.mid_block, tokens))
+    return SharedPass(denoiser, tokens, embedding, skips, middle)
 
 
-def _is_plain(denoiser: Any) -> bool:
-    from diffusers import UNet2DConditionModel
+def _tokens_for(block: nn.Module, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The keyword of a block that has cross-attention."""
+    return {"encoder_hidden_states": tokens} if getattr(block, "has_cross_attention", False) else {}
 
+
+def _is_plain(denoiser: nn.Module) -> bool:
     if not isinstance(denoiser, UNet2DConditionModel) or hasattr(denoiser, "_hf_hook") or denoiser.mid_block is None:
         return False
     config = denoiser.config

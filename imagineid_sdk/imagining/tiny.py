@@ -43,7 +43,7 @@ class TinyBackend:
         return GeometryRenderer(head)
 
     @pinned
-    def portrait(
+    def sample_portrait(
         self, identity: Identity, geometry: GeometryMaps, motion: torch.Tensor, steps: int | None = None,
         on_step: OnStep | None = None,
     ) -> torch.Tensor:  # fmt: skip
@@ -55,8 +55,8 @@ class TinyBackend:
     def scene(self, identity: Identity, latents: torch.Tensor, size: int = 512) -> Scene:
         return video_frames.make_scene(self.networks, identity, latents, size)
 
-    def picture(self, scene: Scene) -> np.ndarray:
-        return scene.shown[None]
+    def portrait_pixels(self, scene: Scene) -> np.ndarray:
+        return scene.portrait_at_frame_size[None]
 
     def frames(
         self, scene: Scene, geometry: Iterator[tuple[GeometryMaps, torch.Tensor]], steps: int | None = None

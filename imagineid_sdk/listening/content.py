@@ -1,4 +1,4 @@
-"""Second stage, content: mouth shapes of the words, independent of speaker and mood.
+"""Second stage, content: mouth shapes of the words, independent of speaker and emotion.
 
 A small convolutional head finds visemes in the frozen speech features. The embedding of the frozen identity stage
 tells it which part of the features is the speaker's. The table in `visemes.py` turns visemes into mouth blendshapes.
@@ -45,7 +45,7 @@ class ContentEncoder(ModelMixin, ConfigMixin):
     def __init__(
         self,
         feature_size: int = 384,
-        embedding_size: int = 128,
+        embedding_size: int = 64,
         width: int = 192,
         dilations: tuple[int, ...] = (1, 2, 4, 1),
     ):

@@ -1,15 +1,15 @@
-"""Third stage, emotion: in which mood it was said, from how it was said.
+"""Third stage, emotion: heard in how the words were said.
 
 The stage reads the speech encoder's features from half-way up, pooled over time: their mean and deviation over the
 speech of a window, with figures of pitch, loudness and rate. What the frozen earlier stages explain of these figures,
-by the speaker's embedding and by the visemes that were said, is subtracted first. What is left to explain is the mood.
+by the speaker's embedding and by the visemes that were said, is subtracted first. The rest tells the emotion.
 
 It was trained on six actors (EmoDB, German, CC0) in neutral speech, joy, sadness, anger, fear and disgust, and on
 synthetic voices, from which alone surprise and contempt come. It was judged on actors that were left out
-(`benchmarks/moods.py`); MODEL_CARD.md has the figures.
+(`benchmarks/emotion.py`); MODEL_CARD.md has the figures.
 
 A window of little speech says little: its logits are scaled by n / (n + hesitation), n in seconds of speech, and a
-constant favours neutral. So a mood grows with the evidence, and what is unclear is called neutral.
+constant favours neutral. So an emotion grows with the evidence, and an unclear one is called neutral.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from imagineid_sdk.listening.profile import EMOTIONS, TRACK_RATE, EmotionTrack, ProsodyTrack
+from imagineid_sdk.listening.tracks import smooth
 from imagineid_sdk.listening.visemes import VISEMES
 
-STEP = 5  # track samples a step: 0.1 s
+STEP = 5  # frames a step: 0.1 s
 STEP_RATE = TRACK_RATE // STEP
 FEATURES = 384
 FIGURES = 6
@@ -33,31 +34,31 @@ STATISTICS = 2 * FEATURES + FIGURES
 """Mean and deviation of each feature; mean, deviation and movement of pitch, voiced share, range of loudness, rate."""
 
 _SCALARS = 9
-MOMENTS = 2 * FEATURES + _SCALARS + len(VISEMES)
+STEP_SUMS = 2 * FEATURES + _SCALARS + len(VISEMES)
 """Columns of a row of sums over one step, from which the statistics of any window follow."""
 
 PREDICTIONS = 2 * (len(EMOTIONS) + 1) + 1
-"""Columns of a step's predictions: logits and strength of the passage around it, the same of the moment, and how much
-is said around it, 0..1."""
+"""Columns of a step's predictions: logits and strength of its context, the same of its local window, and how much is
+said in the local window, 0..1."""
 
 _COUNT = len(EMOTIONS)
-_MOMENT = 0.8  # s, standard deviation of the window of a moment
-_PASSAGE = (6.0, 4.0)  # s before and after a step that belong to its passage
-_REACH = int(_PASSAGE[0] * STEP_RATE)
+_LOCAL_DEVIATION = 0.8  # s, standard deviation of the Gaussian window around a step
+_CONTEXT = (6.0, 4.0)  # s before and after a step
+_REACH = int(_CONTEXT[0] * STEP_RATE)
 _BLOCK = 600  # steps at once: one minute
-_MOMENT_SHARE = 0.4  # of the course that follows the moment, against the passage
+_LOCAL_SHARE = 0.4  # of the local window in the track, against the context
 _SMOOTHING = 0.4  # s, standard deviation of the smoothing of the track
-_FULL_PRESENCE = 0.8  # s of speech in the window of a moment from which a mood is shown in full
-_GROWTH = 1.0  # s of speech after which a mood that comes in has replaced 63 % of what was believed before
+_FULL_PRESENCE = 0.8  # s of speech in the local window from which an emotion is shown in full
+_GROWTH = 1.0  # s of speech after which an emotion that comes in has replaced 63 % of what was believed before
 _BELIEF = 3.0  # logit of neutral before anything was heard
-_LEAST_SPEECH = 0.4  # s of speech below which no mood is claimed
+_LEAST_SPEECH = 0.4  # s of speech below which no emotion is claimed
 _FARTHEST = 4.0  # deviations from the usual beyond which a statistic says no more
 
 
 class EmotionEncoder(ModelMixin, ConfigMixin):
-    """Sums of a window (batch, MOMENTS) and identity embedding (batch, E) -> logits (batch, 8), strength (batch,).
+    """Sums of a window (batch, STEP_SUMS) and identity embedding (batch, E) -> logits (batch, 8), strength (batch,).
 
-    The logits are over EMOTIONS, the strength in [0, 1] is how strongly the mood is expressed, if there is one.
+    The logits are over EMOTIONS, the strength in [0, 1] is how strongly the emotion is expressed, if there is one.
     `sharpness`, `caution` and `hesitation` calibrate `judge`: factor on the logits, constant added to that of neutral,
     seconds of speech at which the logits count half.
     """
@@ -86,7 +87,7 @@ class EmotionEncoder(ModelMixin, ConfigMixin):
         return out[..., :-1], torch.sigmoid(out[..., -1])
 
     def judge(self, sums: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same with calibrated logits: their softmax is how often each mood is right."""
+        """The same with calibrated logits: their softmax is how often each emotion is right."""
         logits, strength = self(sums, embedding)
         return self.calibrated(logits, speech_seconds(sums)), strength
 
@@ -98,8 +99,8 @@ class EmotionEncoder(ModelMixin, ConfigMixin):
         return calibrated
 
 
-def moments(features: np.ndarray, prosody: ProsodyTrack, visemes: np.ndarray) -> np.ndarray:
-    """Sums over each step of what the stage looks at, float32 (ceil(frames / STEP), MOMENTS).
+def sum_steps(features: np.ndarray, prosody: ProsodyTrack, visemes: np.ndarray) -> np.ndarray:
+    """Sums over each step of what the stage looks at, float32 (ceil(frames / STEP), STEP_SUMS).
 
     `features`: (frames, 384) from half-way up the speech encoder; `visemes`: probabilities (frames, 16).
     """
@@ -119,11 +120,11 @@ def moments(features: np.ndarray, prosody: ProsodyTrack, visemes: np.ndarray) ->
     weighted = weight[:, None] * features
     rows = np.concatenate([weighted, weighted * features, scalars, weight[:, None] * visemes], axis=1, dtype=np.float32)
     rows = np.pad(rows, ((0, -len(rows) % STEP), (0, 0)))
-    return rows.reshape(-1, STEP, MOMENTS).sum(axis=1)
+    return rows.reshape(-1, STEP, STEP_SUMS).sum(axis=1)
 
 
 def pooled(sums: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Statistics (..., STATISTICS) and share of each viseme (..., 16) of windows (..., MOMENTS)."""
+    """Statistics (..., STATISTICS) and share of each viseme (..., 16) of windows (..., STEP_SUMS)."""
     first, second, scalars, visemes = torch.split(sums, [FEATURES, FEATURES, _SCALARS, len(VISEMES)], dim=-1)
     weight, voiced, pitch, pitch_square, both, glide, loudness, loudness_square, change = scalars.unbind(dim=-1)
     weight, voiced, both = (amount.clamp(min=1e-3) for amount in (weight, voiced, both))
@@ -143,12 +144,12 @@ def pooled(sums: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def speech_seconds(sums: torch.Tensor) -> torch.Tensor:
-    """Seconds of speech of windows (..., MOMENTS)."""
+    """Seconds of speech of windows (..., STEP_SUMS)."""
     return sums[..., 2 * FEATURES] / TRACK_RATE
 
 
 def hear_emotion(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.ndarray, frames: int) -> EmotionTrack:
-    """Mood of a clip of so many track samples from the sums of its steps (steps, MOMENTS) and identity embedding."""
+    """Emotion of a clip of so many frames from the sums of its steps (steps, STEP_SUMS) and identity embedding."""
     return emotion_track(step_predictions(encoder, rows, embedding, 0), rows[:, 2 * FEATURES], frames)
 
 
@@ -162,14 +163,15 @@ def step_predictions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.nd
         left, right = max(0, begin - _REACH), min(len(rows), end + _REACH)
         around = torch.from_numpy(rows[left:right]).to(voice)
         apart = torch.arange(left, right)[None] - torch.arange(begin, end)[:, None]
-        inside = (apart >= -_PASSAGE[0] * STEP_RATE) & (apart <= _PASSAGE[1] * STEP_RATE)
-        near = torch.exp(-0.5 * (apart / (_MOMENT * STEP_RATE)) ** 2) * (apart.abs() <= 3 * _MOMENT * STEP_RATE)
+        inside = (apart >= -_CONTEXT[0] * STEP_RATE) & (apart <= _CONTEXT[1] * STEP_RATE)
+        deviation = _LOCAL_DEVIATION * STEP_RATE
+        near = torch.exp(-0.5 * (apart / deviation) ** 2) * (apart.abs() <= 3 * deviation)
         predictions = []
-        passage, moment = (window.to(voice) @ around for window in (inside.float(), near.float()))
-        for sums in (passage, moment):
+        context, local = (window.to(voice) @ around for window in (inside.float(), near.float()))
+        for sums in (context, local):
             logits, strength = encoder.judge(sums, voice.expand(len(sums), -1))
             predictions += [logits, strength[:, None]]
-        predictions.append((speech_seconds(moment) / _FULL_PRESENCE).clamp(0, 1)[:, None])
+        predictions.append((speech_seconds(local) / _FULL_PRESENCE).clamp(0, 1)[:, None])
         result.append(torch.cat(predictions, dim=1).float().cpu().numpy())
     return np.concatenate(result) if result else np.empty((0, PREDICTIONS), np.float32)
 
@@ -189,32 +191,32 @@ def running_estimate(predictions: np.ndarray, speech: np.ndarray, before: np.nda
 
 
 def emotion_track(predictions: np.ndarray, speech: np.ndarray, frames: int) -> EmotionTrack:
-    """The mood of all steps; `predictions`: (steps, PREDICTIONS), `speech`: samples of speech in each (steps,)."""
+    """The emotion of all steps; `predictions`: (steps, PREDICTIONS), `speech`: samples of speech in each (steps,)."""
     if speech.sum() < _LEAST_SPEECH * TRACK_RATE:
         return no_emotion(frames)
-    whole = OverallMood()
+    whole = OverallEmotion()
     whole.add(predictions, speech)
     edges = [_COUNT, _COUNT + 1, 2 * _COUNT + 1, 2 * _COUNT + 2]
-    passage, passage_strength, moment, moment_strength, presence = np.split(predictions, edges, axis=1)
-    over_time = _softmax(_MOMENT_SHARE * moment + (1 - _MOMENT_SHARE) * passage)
-    strength = _MOMENT_SHARE * moment_strength + (1 - _MOMENT_SHARE) * passage_strength
+    context, context_strength, local, local_strength, presence = np.split(predictions, edges, axis=1)
+    over_time = _softmax(_LOCAL_SHARE * local + (1 - _LOCAL_SHARE) * context)
+    strength = _LOCAL_SHARE * local_strength + (1 - _LOCAL_SHARE) * context_strength
     return replace(whole.read(), track=_to_track(over_time * strength * (1 - over_time[:, :1]) * presence, frames))
 
 
-class OverallMood:
-    """The mood of everything that was said: means over steps, weighted by how much was said in each."""
+class OverallEmotion:
+    """The emotion of everything that was said: means over steps, weighted by how much was said in each."""
 
     def __init__(self) -> None:
-        self._predictions = np.zeros(_COUNT + 1)  # logits and strength of the passages, times speech
-        self._speech = 0.0  # track samples
+        self._predictions = np.zeros(_COUNT + 1)  # logits and strength of the contexts, times speech
+        self._speech = 0.0  # frames
 
     def add(self, predictions: np.ndarray, speech: np.ndarray) -> None:
-        """More steps: their predictions (steps, PREDICTIONS), and track samples of speech in each (steps,)."""
+        """More steps: their predictions (steps, PREDICTIONS), and frames of speech in each (steps,)."""
         self._predictions += speech.astype(np.float64) @ predictions[:, : _COUNT + 1]
         self._speech += float(speech.sum())
 
     def read(self) -> EmotionTrack:
-        """The mood, without its course over time."""
+        """The emotion, without its course over time."""
         if self._speech < _LEAST_SPEECH * TRACK_RATE:
             return no_emotion(0)
         mean = self._predictions / self._speech
@@ -238,12 +240,6 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 def _to_track(steps: np.ndarray, frames: int) -> np.ndarray:
     """(steps, 8) at 10 Hz -> smooth float32 (frames, 8) at 50 Hz."""
-    width = int(3 * _SMOOTHING * STEP_RATE)
-    kernel = np.exp(-0.5 * (np.arange(-width, width + 1) / (_SMOOTHING * STEP_RATE)) ** 2)
-    kernel /= kernel.sum()
     centres = (np.arange(len(steps)) + 0.5) * STEP
-    columns = []
-    for column in steps.T:
-        smooth = np.convolve(np.pad(column, width, mode="edge"), kernel, mode="valid")
-        columns.append(np.interp(np.arange(frames) + 0.5, centres, smooth))
+    columns = [np.interp(np.arange(frames) + 0.5, centres, column) for column in smooth(steps, _SMOOTHING, STEP_RATE).T]
     return np.stack(columns, axis=1).astype(np.float32)

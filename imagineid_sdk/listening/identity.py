@@ -21,8 +21,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional as F
 
-from imagineid_sdk.listening.mel import HOP
-from imagineid_sdk.listening.profile import TRACK_RATE, Attribute, ProsodyTrack, SpeakerIdentity
+from imagineid_sdk.listening.profile import SAMPLES_PER_FRAME, TRACK_RATE, Attribute, ProsodyTrack, SpeakerIdentity
 from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
 
 PITCH_STATISTICS = 8
@@ -120,7 +119,7 @@ def hear_identity(encoder: IdentityEncoder, samples: np.ndarray, prosody: Prosod
         return unheard_identity(encoder.config.embedding_size)
     quiet = _listened_to(prosody.speech) & (prosody.speech < _QUIET)
     noise = samples_of(samples, quiet) if quiet.sum() > _LEAST_NOISE * TRACK_RATE else None
-    voice = encoder.voice.describe(samples_of(samples, chosen), noise)
+    voice = encoder.voice.embed(samples_of(samples, chosen), noise)
     figures = torch.from_numpy(pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen]))
     output = encoder(voice[None].to(encoder.device, encoder.dtype), figures[None].to(encoder.device, encoder.dtype))
     return _summarise(output)
@@ -141,7 +140,8 @@ def _listened_to(speech: np.ndarray) -> np.ndarray:
 
 def samples_of(samples: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """The samples of the chosen frames one after the other, float32."""
-    return samples[: len(chosen) * 2 * HOP][np.repeat(chosen, 2 * HOP)[: len(samples)]].astype(np.float32)
+    inside = np.repeat(chosen, SAMPLES_PER_FRAME)[: len(samples)]
+    return samples[: len(inside)][inside].astype(np.float32)
 
 
 def speech_windows(speech: np.ndarray) -> list[int]:

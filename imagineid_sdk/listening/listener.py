@@ -50,13 +50,13 @@ class Listener:
         stream = self.open(FILE)
         stream.feed(np.ascontiguousarray(clip.samples, dtype=np.float32))
         segments = list(stream.finish())
-        return joined_profile(segments, stream.who, stream.mood, clip.duration)
+        return joined_profile(segments, stream.who, stream.emotion, clip.duration)
 
 
 def joined_profile(
-    segments: Sequence[Segment], who: SpeakerIdentity, mood: EmotionTrack, duration: float
+    segments: Sequence[Segment], who: SpeakerIdentity, emotion: EmotionTrack, duration: float
 ) -> VoiceProfile:
-    """The profile of a sound from all of its segments, its speaker and its overall mood."""
+    """The profile of a sound from all of its segments, its speaker and its overall emotion."""
     parts, begin = [], 0
     for segment in segments:
         parts.append(segment.part(begin, segment.final))
@@ -69,7 +69,7 @@ def joined_profile(
         gender=who.gender,
         age=who.age,
         content=ContentTrack(np.concatenate([part.content.blendshapes for part in parts])),
-        emotion=replace(mood, track=np.concatenate([part.emotion.track for part in parts])),
+        emotion=replace(emotion, track=np.concatenate([part.emotion.track for part in parts])),
         prosody=prosody,
         duration=float(duration),
     )

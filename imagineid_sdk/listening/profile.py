@@ -1,7 +1,7 @@
 """What a voice says about its owner and about the moment: plain results of the listening room, free of torch.
 
 `VoiceProfile` is what `Listener.listen` returns. Everything is either a track over time, sampled 50 times a second, or
-one figure for the clip. Sample i of a track is the moment (i + 0.5) / 50 s of the clip.
+one figure for the clip. A *frame* of listening is 20 ms; frame i of a track is centred on (i + 0.5) / 50 s of the clip.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from imagineid_sdk.audio.resampling import SAMPLE_RATE
+
 TRACK_RATE = 50
-"""Samples a second of every track."""
+"""Frames a second of every track."""
+SAMPLES_PER_FRAME = SAMPLE_RATE // TRACK_RATE
+"""320 samples of sound at 16 kHz."""
 
 MOUTH_BLENDSHAPES: tuple[str, ...] = (
     "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight",
@@ -87,7 +91,7 @@ class ProsodyTrack:
     pitch: np.ndarray = field(repr=False)
 
     def part(self, first: int, last: int) -> ProsodyTrack:
-        """The track samples from `first` to before `last`."""
+        """The frames from `first` to before `last`."""
         return ProsodyTrack(self.speech[first:last], self.loudness[first:last], self.pitch[first:last])
 
 
@@ -111,8 +115,8 @@ class Segment:
         """Entries `begin` to `end` of the whole sound's tracks alone."""
         inside = slice(begin - self.first, end - self.first)
         prosody = self.prosody.part(inside.start, inside.stop)
-        mood = replace(self.emotion, track=self.emotion.track[inside])
-        return Segment(begin, end, ContentTrack(self.content.blendshapes[inside]), mood, prosody, self.complete)
+        emotion = replace(self.emotion, track=self.emotion.track[inside])
+        return Segment(begin, end, ContentTrack(self.content.blendshapes[inside]), emotion, prosody, self.complete)
 
 
 @dataclass(frozen=True, eq=False)

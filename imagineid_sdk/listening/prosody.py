@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagineid_sdk.audio.resampling import SAMPLE_RATE
-from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack
-
-HOP = SAMPLE_RATE // TRACK_RATE
+from imagineid_sdk.listening.profile import SAMPLES_PER_FRAME, TRACK_RATE, ProsodyTrack
 
 PITCH_MIN, PITCH_MAX = 60.0, 600.0
 QUIETEST = -100.0  # dBFS of digital silence
@@ -41,7 +39,7 @@ def analyse_prosody(samples: np.ndarray) -> ProsodyTrack:
     `samples`: float32 mono, shape (samples,), 16 kHz, range [-1, 1]. Tracks have ceil(samples / 320) frames, at least
     1; frame i is the moment (i + 0.5) / 50 s.
     """
-    measured = measure(samples, 0, max(1, -(-len(samples) // HOP)))
+    measured = measure(samples, 0, max(1, -(-len(samples) // SAMPLES_PER_FRAME)))
     speech = voice_activity(measured)
     return ProsodyTrack(speech, measured.loudness, np.where(speech < 0.5, 0, measured.pitch).astype(np.float32))
 
@@ -68,7 +66,7 @@ def measure(samples: np.ndarray, begin: int, end: int) -> Measures:
     for first in range(0, frames, _BLOCK):
         part = slice(first, min(first + _BLOCK, frames))
         cut = _frames(samples, begin + part.start, begin + part.stop)
-        energy = np.square(cut[:, _FRAME // 2 - HOP : _FRAME // 2 + HOP]).mean(axis=1)
+        energy = np.square(cut[:, _FRAME // 2 - SAMPLES_PER_FRAME : _FRAME // 2 + SAMPLES_PER_FRAME]).mean(axis=1)
         loudness[part] = np.maximum(10 * np.log10(energy + 1e-12), QUIETEST)
         bands[part] = _band_levels(cut)
         pitch[part], periodicity[part] = _pitch(cut, loudness[part])
@@ -77,11 +75,11 @@ def measure(samples: np.ndarray, begin: int, end: int) -> Measures:
 
 def _frames(samples: np.ndarray, begin: int, end: int) -> np.ndarray:
     """Frames (end - begin, _FRAME) centred on the middle of their hop."""
-    first = begin * HOP + HOP // 2 - _FRAME // 2
-    last = (end - 1) * HOP + HOP // 2 + _FRAME // 2
+    first = begin * SAMPLES_PER_FRAME + SAMPLES_PER_FRAME // 2 - _FRAME // 2
+    last = (end - 1) * SAMPLES_PER_FRAME + SAMPLES_PER_FRAME // 2 + _FRAME // 2
     piece = np.asarray(samples[max(first, 0) : last], dtype=np.float32)
     piece = np.pad(piece, (max(-first, 0), max(last - max(first, 0) - len(piece), 0)))
-    return np.lib.stride_tricks.sliding_window_view(piece, _FRAME)[::HOP]
+    return np.lib.stride_tricks.sliding_window_view(piece, _FRAME)[::SAMPLES_PER_FRAME]
 
 
 def _band_levels(cut: np.ndarray) -> np.ndarray:

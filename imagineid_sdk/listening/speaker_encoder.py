@@ -19,9 +19,9 @@ BLOCK = 32
 
 _WINDOW, _STEP = 160, 80  # frames of 10 ms
 _LEVEL = 10 ** (-30 / 20)  # root mean square that it was trained with
-_OVER = 2.0
+_OVER_SUBTRACTION = 2.0
 """Factor on the mean noise that is subtracted: single frames of noise exceed their mean."""
-_FLOOR = 0.02
+_SPECTRAL_FLOOR = 0.02
 """Share of a band's power that is always left."""
 
 
@@ -51,15 +51,17 @@ class SpeakerEncoder(nn.Module):
     def _matrix(self, part: str, layer: int) -> torch.Tensor:
         return dequantize(self.get_buffer(f"{part}_{layer}"), self.get_buffer(f"{part}_range_{layer}"), BLOCK)
 
-    def describe(self, speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
-        """The voice (size,), float32 on the CPU, of samples that hold nothing but speech: float32 mono 16 kHz.
+    def embed(self, speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
+        """Embedding of a voice (size,), float32 on the CPU.
 
-        noise: samples from between the speech; what they sound like is taken off.
+        Args:
+            speech: samples that hold nothing but speech, float32 mono 16 kHz.
+            noise: samples from between the speech; their spectrum is subtracted.
         """
-        return self(voice_windows(speech, noise).to(self.get_buffer("bias_0").device)).mean(dim=0).cpu()
+        return self(mel_windows(speech, noise).to(self.get_buffer("bias_0").device)).mean(dim=0).cpu()
 
 
-def voice_windows(speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
+def mel_windows(speech: np.ndarray, noise: np.ndarray | None = None) -> torch.Tensor:
     """Mel power (windows, 160, 40) of speech at the level that the network knows, repeated if it is short.
 
     Noise is taken off by spectral subtraction (Berouti et al. 1979).
@@ -67,7 +69,7 @@ def voice_windows(speech: np.ndarray, noise: np.ndarray | None = None) -> torch.
     speech = np.tile(speech, -(-_WINDOW * HOP // len(speech))) if len(speech) < _WINDOW * HOP else speech
     mel, power = _mel_power(speech), _mean_square(speech)
     if noise is not None:
-        mel = torch.maximum(mel - _OVER * _mel_power(noise).mean(0), _FLOOR * mel)
+        mel = torch.maximum(mel - _OVER_SUBTRACTION * _mel_power(noise).mean(0), _SPECTRAL_FLOOR * mel)
         power = max(power - _mean_square(noise), power / 10)
     return (mel * (_LEVEL**2 / max(power, 1e-20))).unfold(0, _WINDOW, _STEP).transpose(1, 2).contiguous()
 

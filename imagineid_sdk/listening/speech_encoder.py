@@ -3,7 +3,7 @@
 Why somebody else's encoder: a mouth head trained on synthetic voices over log-mel alone gets real voices wrong; over
 features that have heard 680,000 hours of real speech it carries over.
 
-Two depths are used. The last layer holds what was said. Half-way up there is still how it was said: a mood is heard
+Two depths are used. The last layer holds what was said. Half-way up there is still how it was said: an emotion is heard
 better there than in any other layer (unweighted average recall of a linear model over six emotions, speakers left out:
 0.80, 0.82, 0.78, 0.70 after blocks 1 to 4).
 """
@@ -20,10 +20,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from imagineid_sdk.listening.mel import MEL_BANDS, log_mel
+from imagineid_sdk.listening.profile import SAMPLES_PER_FRAME
 from imagineid_sdk.quantization import PackedModelMixin
-
-SAMPLES_PER_FEATURE = 320
-"""16 kHz samples between two features (50 Hz)."""
 
 WINDOW = 500  # features: 10 s
 OVERLAP = 50  # features on either side that only give context: 1 s
@@ -74,10 +72,10 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        return self.features(mel).last
+        return self.both_depths(mel).last
 
-    def features(self, mel: torch.Tensor) -> SpeechFeatures:
-        """Both depths, (batch, frames, 384) each, of log-mel (batch, 80, 2 x frames)."""
+    def both_depths(self, mel: torch.Tensor) -> SpeechFeatures:
+        """Features (batch, frames, 384) each, of log-mel (batch, 80, 2 x frames)."""
         x = F.gelu(self.conv1(mel))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
@@ -88,12 +86,8 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
             x = block(x)
         return SpeechFeatures(self.norm(x), middle)
 
-    def encode(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Features of the last layer: `hear(samples, begin, end).last`."""
-        return self.hear(samples, begin, end).last
-
     @torch.no_grad()
-    def hear(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> SpeechFeatures:
+    def encode(self, samples: np.ndarray, begin: int = 0, end: int | None = None) -> SpeechFeatures:
         """Features `begin` to `end` (default: all) of a clip of any length.
 
         `samples`: float32 mono, shape (samples,), 16 kHz, the whole clip. Returns float32 (end - begin, 384), on the
@@ -116,7 +110,7 @@ class SpeechEncoder(PackedModelMixin, ConfigMixin):
         """(windows, depths, frames, 384)."""
         pieces = np.stack([_cut(samples, window.begin, window.end) for window in windows])
         mel = log_mel(torch.from_numpy(pieces).to(self.device))
-        features = self.features(mel.to(self.dtype))
+        features = self.both_depths(mel.to(self.dtype))
         return torch.stack([features.last, features.middle], dim=1).float().cpu()
 
 
@@ -131,8 +125,8 @@ class Window:
 
 
 def num_features(num_samples: int) -> int:
-    """Number of 50 Hz track samples of a clip: ceil(num_samples / 320), at least 1."""
-    return max(1, math.ceil(num_samples / SAMPLES_PER_FEATURE))
+    """Number of 50 Hz frames of a clip: ceil(num_samples / 320), at least 1."""
+    return max(1, math.ceil(num_samples / SAMPLES_PER_FRAME))
 
 
 def plan_windows(frames: int) -> list[Window]:
@@ -159,8 +153,8 @@ def _equal_lengths(windows: list[Window]) -> list[list[Window]]:
 
 def _cut(samples: np.ndarray, begin: int, end: int) -> np.ndarray:
     # Whisper's feature i sits at i x 20 ms of its input, ours at (i + 0.5) x 20 ms: start half a feature later.
-    first = begin * SAMPLES_PER_FEATURE + SAMPLES_PER_FEATURE // 2
-    length = (end - begin) * SAMPLES_PER_FEATURE
+    first = begin * SAMPLES_PER_FRAME + SAMPLES_PER_FRAME // 2
+    length = (end - begin) * SAMPLES_PER_FRAME
     piece = np.asarray(samples[first : first + length], dtype=np.float32)
     return np.pad(piece, (0, length - len(piece)))
 

@@ -7,8 +7,8 @@
     for segment in stream.finish():
         ...
 
-Segments lie on a fixed grid, so the size of the chunks changes nothing. Statistics of the clip (speaker, mood of a
-segment, usual loudness) are those of the last minute. While a sound comes in, a mood grows with what is spoken.
+Segments lie on a fixed grid, so the size of the chunks changes nothing. Statistics of the clip (speaker, emotion of a
+segment, usual loudness) are those of the last minute. While a sound comes in, an emotion grows with what is spoken.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from imagineid_sdk.listening import coarticulation
 from imagineid_sdk.listening.content import hear_visemes
 from imagineid_sdk.listening.emotion import (
     FEATURES,
-    MOMENTS,
     PREDICTIONS,
     STEP,
-    OverallMood,
+    STEP_SUMS,
+    OverallEmotion,
     emotion_track,
-    moments,
     running_estimate,
     step_predictions,
+    sum_steps,
 )
 from imagineid_sdk.listening.identity import hear_identity, speech_windows, unheard_identity
 from imagineid_sdk.listening.profile import (
     MOUTH_BLENDSHAPES,
+    SAMPLES_PER_FRAME,
     TRACK_RATE,
     ContentTrack,
     EmotionTrack,
@@ -45,7 +46,7 @@ from imagineid_sdk.listening.profile import (
 )
 from imagineid_sdk.listening.prosodic_events import ACCENT_HISTORY
 from imagineid_sdk.listening.prosody import BANDS, Measures, measure, voice_activity
-from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, num_features
+from imagineid_sdk.listening.speech_encoder import num_features
 from imagineid_sdk.listening.visemes import VISEMES
 from imagineid_sdk.precision import pinned
 
@@ -53,18 +54,18 @@ if TYPE_CHECKING:
     from imagineid_sdk.listening.listener import Listener
 
 KEPT_SAMPLES = 3000
-"""Track samples (one minute) that are kept: the voice's usual figures are taken from them."""
+"""Frames (one minute) that are kept: the voice's usual figures are taken from them."""
 
 _PITCH_CONTEXT = 25  # frames before a segment from which the path of the pitch is followed
 _VOICE_CONTEXT = 500  # frames before a segment that say what is background there: 10 s
 _UNCLEAR = 10.0  # seconds for which an unclear voice is asked for again with every segment
-_SEGMENT_CONTEXT = round((ACCENT_HISTORY + 1) * TRACK_RATE)  # track samples that a segment holds of what came before
+_SEGMENT_CONTEXT = round((ACCENT_HISTORY + 1) * TRACK_RATE)  # frames that a segment holds of what came before
 _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Length and look-ahead of a segment, in track samples of 20 ms.
+    """Length and look-ahead of a segment, in frames of 20 ms.
 
     `hop` samples become final together, when `ahead` more are there. The speech encoder hears `context` of the past
     again. `context` and `hop` are multiples of 10, and on the encoder's own grid where they exceed its window.
@@ -108,14 +109,14 @@ class ListeningStream:
         self._sound = _Track(1)
         self._waiting: list[np.ndarray] = []
         self._fed = 0  # samples
-        self._final = self._measured = 0  # track samples
+        self._final = self._measured = 0  # frames
         self._recognised = 0.0  # seconds of sound from which the voice was recognised
         self._measures = {name: _Track(BANDS if name == "bands" else 1) for name in Measures.__dataclass_fields__}
         self._voiced, self._speech = _Track(1), _Track(1)
         self._visemes, self._raw = _Track(len(VISEMES)), _Track(len(MOUTH_BLENDSHAPES))
         self._mouth = _Track(len(MOUTH_BLENDSHAPES))
-        self._sums, self._moods = _Track(MOMENTS), _Track(PREDICTIONS)  # by steps of the emotion stage
-        self._overall = OverallMood()
+        self._step_sums, self._predictions = _Track(STEP_SUMS), _Track(PREDICTIONS)  # by steps of the emotion stage
+        self._overall = OverallEmotion()
 
     def feed(self, samples: np.ndarray) -> None:
         """Takes the next samples: float32 mono, shape (samples,), 16 kHz, range [-1, 1]."""
@@ -126,7 +127,7 @@ class ListeningStream:
         """What has become certain."""
         hop, ahead = self.latency.hop, self.latency.ahead
         # One sample more than needed: only then it is certain that the sound does not end here.
-        while self._fed > (self._final + hop + ahead) * SAMPLES_PER_FEATURE:
+        while self._fed > (self._final + hop + ahead) * SAMPLES_PER_FRAME:
             yield self._hear(self._final + hop, self._final + hop + ahead, complete=False)
 
     def finish(self) -> Iterator[Segment]:
@@ -137,14 +138,14 @@ class ListeningStream:
             yield self._hear(frames, frames, complete=True)
 
     @property
-    def mood(self) -> EmotionTrack:
-        """The mood of all that has become certain; its course is that of the segments, so `track` is empty here."""
+    def emotion(self) -> EmotionTrack:
+        """The emotion of all that has become certain; its course is that of the segments, so `track` is empty here."""
         return self._overall.read()
 
     @property
-    def sums(self) -> np.ndarray:
-        """What the emotion stage was given of the last minute, float32 (steps, MOMENTS); it is trained on this."""
-        return self._sums.rows(0, self._sums.end)
+    def step_sums(self) -> np.ndarray:
+        """What the emotion stage was given of the last minute, float32 (steps, STEP_SUMS); it is trained on this."""
+        return self._step_sums.rows(0, self._step_sums.end)
 
     # --- one segment --------------------------------------------------------------------------------------------------
 
@@ -159,12 +160,12 @@ class ListeningStream:
         self._hear_content(begin, end)
         if not speech_windows(self._speech.rows(0, end)):  # it may sound like a voice, but no word was said
             self.who = unheard_identity(len(self.who.embedding))
-        mood = self._hear_mood(begin, final, end)
+        emotion = self._hear_emotion(begin, final, end)
         self._final = final
         first = max(self._speech.first, begin - _SEGMENT_CONTEXT)
         segment = Segment(
             first, final, ContentTrack(self._mouth.rows(first, end)),
-            EmotionTrack(mood.label, mood.intensity, mood.probabilities, mood.track[first - end :]),
+            EmotionTrack(emotion.label, emotion.intensity, emotion.probabilities, emotion.track[first - end :]),
             self._prosody(first, end), complete,
         )  # fmt: skip
         self._forget()
@@ -174,8 +175,8 @@ class ListeningStream:
         start = max(self._first_whole, self._measured - _PITCH_CONTEXT)
         offset = self._first_whole
         # Samples beyond the segment don't count, even if they are there: results would depend on the chunk size.
-        last = self._sound.end if complete else end * SAMPLES_PER_FEATURE
-        measured = measure(self._sound.rows(offset * SAMPLES_PER_FEATURE, last), start - offset, end - offset)
+        last = self._sound.end if complete else end * SAMPLES_PER_FRAME
+        measured = measure(self._sound.rows(offset * SAMPLES_PER_FRAME, last), start - offset, end - offset)
         for name, track in self._measures.items():
             track.write(self._measured, getattr(measured, name)[self._measured - start :])
         # What reached beyond the sound was measured against silence: again when more is there.
@@ -194,7 +195,7 @@ class ListeningStream:
         if known and self._recognised >= KEPT_SAMPLES / TRACK_RATE:
             return
         first = self._voiced.first
-        sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
+        sound = self._sound.rows(first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
         pitch = np.where(self._voiced.rows(first, end) < 0.5, 0, self._measures["pitch"].rows(first, end))
         prosody = ProsodyTrack(
             self._voiced.rows(first, end), self._measures["loudness"].rows(first, end), pitch.astype(np.float32)
@@ -204,8 +205,8 @@ class ListeningStream:
 
     def _hear_content(self, begin: int, end: int) -> None:
         first = max(self._first_whole, begin - self.latency.context)
-        sound = self._sound.rows(first * SAMPLES_PER_FEATURE, end * SAMPLES_PER_FEATURE)
-        features = self._listener.speech_encoder.hear(sound)
+        sound = self._sound.rows(first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
+        features = self._listener.speech_encoder.encode(sound)
         visemes, raw = hear_visemes(self._listener.content_encoder, features.last, self.who.embedding)
         self._visemes.write(begin, visemes[begin - first :])
         self._raw.write(begin, raw[begin - first :])
@@ -218,21 +219,21 @@ class ListeningStream:
         self._mouth.write(begin, moved[begin - start :])
         self._speech.write(begin, coarticulation.only_words(voiced, visemes)[begin - start :])
         middle = features.middle[begin - first :].numpy()
-        summed = moments(middle, self._prosody(begin, end), self._visemes.rows(begin, end))
-        self._sums.write(begin // STEP, summed)
+        summed = sum_steps(middle, self._prosody(begin, end), self._visemes.rows(begin, end))
+        self._step_sums.write(begin // STEP, summed)
 
-    def _hear_mood(self, begin: int, final: int, end: int) -> EmotionTrack:
-        """The mood of the last minute; the course of what was final before stays as it was heard then."""
-        rows, first = self.sums, self._sums.first
+    def _hear_emotion(self, begin: int, final: int, end: int) -> EmotionTrack:
+        """The emotion of the last minute; the course of what was final before stays as it was heard then."""
+        rows, first = self.step_sums, self._step_sums.first
         speech, here = rows[:, 2 * FEATURES], begin // STEP
         predicted = step_predictions(self._listener.emotion_encoder, rows, self.who.embedding, here - first)
         if self.latency != FILE:
-            before = self._moods.rows(here - 1, here)[0] if here > first else None
+            before = self._predictions.rows(here - 1, here)[0] if here > first else None
             predicted = running_estimate(predicted, speech[here - first :], before)
-        self._moods.write(here, predicted)
+        self._predictions.write(here, predicted)
         certain = -(-final // STEP) - here
         self._overall.add(predicted[:certain], speech[here - first :][:certain])
-        return emotion_track(self._moods.rows(0, self._moods.end), speech, end - first * STEP)
+        return emotion_track(self._predictions.rows(0, self._predictions.end), speech, end - first * STEP)
 
     def _prosody(self, first: int, end: int) -> ProsodyTrack:
         """Of the words alone: no voice activity and no pitch elsewhere."""
@@ -244,17 +245,17 @@ class ListeningStream:
 
     @property
     def _first_whole(self) -> int:
-        """First track sample of which the sound is still there."""
-        return -(-self._sound.first // SAMPLES_PER_FEATURE)
+        """First frame of which the sound is still there."""
+        return -(-self._sound.first // SAMPLES_PER_FRAME)
 
     def _forget(self) -> None:
-        first = max(0, self._final - KEPT_SAMPLES) // 10 * 10  # the grid on which background and mood are heard
-        self._sound.forget(max(0, first - 10) * SAMPLES_PER_FEATURE)
+        first = max(0, self._final - KEPT_SAMPLES) // 10 * 10  # the grid on which background and emotion are heard
+        self._sound.forget(max(0, first - 10) * SAMPLES_PER_FRAME)
         for track in (
             *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth
         ):  # fmt: skip
             track.forget(first)
-        for track in (self._sums, self._moods):
+        for track in (self._step_sums, self._predictions):
             track.forget(first // STEP)
 
 

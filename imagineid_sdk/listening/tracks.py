@@ -1,4 +1,4 @@
-"""Tracks over time, 50 samples a second: smoothing."""
+"""Smoothing of tracks over time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import numpy as np
 from imagineid_sdk.listening.profile import TRACK_RATE
 
 
-def smooth(track: np.ndarray, seconds: float) -> np.ndarray:
-    """A track (T,) or (T, columns) under a Gaussian whose standard deviation is `seconds`; float64."""
-    deviation = seconds * TRACK_RATE
+def smooth(track: np.ndarray, seconds: float, rate: float = TRACK_RATE) -> np.ndarray:
+    """A track (T,) or (T, columns) of so many frames a second under a Gaussian whose standard deviation is `seconds`;
+    float64."""
+    deviation = seconds * rate
     reach = max(1, int(np.ceil(3 * deviation)))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     padded = np.pad(track, [(reach, reach)] + [(0, 0)] * (track.ndim - 1), mode="edge")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ PICTURES = Path(__file__).parent / "backdrops"
 MOST_PIXELS = 50_000_000
 """Of a picture behind the person: unpacked, a file of a few kilobytes can fill the memory."""
 HAZE = 16
-"""A matte up to 16 counts as 0, and one from 239 on as 255."""
+"""Alpha up to 16 counts as 0, and one from 239 on as 255."""
 STUDIO = ((0.56, 0.60, 0.64), (0.33, 0.36, 0.41))
 """Middle and rim of the default backdrop: a soft grey of a photographer's studio."""
 
@@ -44,7 +44,7 @@ class Backdrop:
 
     @classmethod
     @pinned
-    def from_option(cls, option: Any) -> Backdrop:
+    def from_option(cls, option: object) -> Backdrop:
         """Read the ``background`` option, see `GenerateOptions`."""
         if isinstance(option, str) and option == "transparent":
             return cls(None)
@@ -84,8 +84,8 @@ class Backdrop:
         return cls.of_place(places[seed % len(places)])
 
     def composite(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures uint8 ``(frames, size, size, 4)``, premultiplied colour and matte -> ``(frames, size, size, 3)``, or
-        4 channels with a straight (not premultiplied) matte when transparent. Pictures without a matte (full scale) are
+        """Pictures uint8 ``(frames, size, size, 4)``, premultiplied colour and alpha -> ``(frames, size, size, 3)``, or
+        4 channels with a straight (not premultiplied) alpha when transparent. Pictures without alpha (full scale) are
         opaque: nothing shows behind them."""
         if pictures.shape[-1] == 3:
             return pictures
@@ -114,14 +114,14 @@ class Backdrop:
 def _composite(picture: np.ndarray, behind: np.ndarray, out: np.ndarray) -> None:
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
-            matte = picture[y, x, 3]
-            if matte <= HAZE:
+            alpha = picture[y, x, 3]
+            if alpha <= HAZE:
                 for channel in range(3):
                     out[y, x, channel] = behind[y, x, channel]
                 continue
             # What the decoder leaves as faint haze in an empty place is none of the person.
-            share = min((matte - HAZE) * np.float32(255 / (255 - 2 * HAZE)), np.float32(255))
-            scale = share / matte
+            share = min((alpha - HAZE) * np.float32(255 / (255 - 2 * HAZE)), np.float32(255))
+            scale = share / alpha
             rest = (np.float32(255) - share) / np.float32(255)
             for channel in range(3):
                 value = min(picture[y, x, channel] * scale, np.float32(255)) + rest * behind[y, x, channel]
@@ -132,14 +132,14 @@ def _composite(picture: np.ndarray, behind: np.ndarray, out: np.ndarray) -> None
 def _straighten(picture: np.ndarray, out: np.ndarray) -> None:
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
-            matte = picture[y, x, 3]
-            if matte <= HAZE:
+            alpha = picture[y, x, 3]
+            if alpha <= HAZE:
                 for channel in range(4):
                     out[y, x, channel] = 0
                 continue
-            out[y, x, 3] = min((matte - HAZE) * np.float32(255 / (255 - 2 * HAZE)) + np.float32(0.5), np.float32(255))
+            out[y, x, 3] = min((alpha - HAZE) * np.float32(255 / (255 - 2 * HAZE)) + np.float32(0.5), np.float32(255))
             for channel in range(3):
-                straight = picture[y, x, channel] * np.float32(255) / matte
+                straight = picture[y, x, channel] * np.float32(255) / alpha
                 out[y, x, channel] = min(straight + np.float32(0.5), np.float32(255))
 
 

@@ -25,7 +25,7 @@ def captions(faces: Sequence[ImaginedFace]) -> list[tuple[str, str]]:
 
 
 def contact_sheet(images: Sequence[np.ndarray], lines: Sequence[Sequence[str]]) -> np.ndarray:
-    """Pictures of one size, uint8 ``(height, width, 3)`` or with a matte, over their lines of text, in rows of about
+    """Pictures of one size, uint8 ``(height, width, 3)`` or with alpha, over their lines of text, in rows of about
     as many as there are rows: uint8 ``(height, width, 3)``."""
     from PIL import Image, ImageDraw, ImageFont  # comes with diffusers
 

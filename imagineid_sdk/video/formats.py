@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeAlias
 
 from imagineid_sdk.errors import OptionError, VideoError, check_path
+
+PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 AUDIO_BITS_PER_SAMPLE = 4
 """AAC is transparent for speech here (64 kbit/s at 16 kHz mono); the format ends at 6 bits a sample."""

@@ -32,7 +32,7 @@ def write_pictures(
 
     Args:
         path: a folder that is not there yet, or empty.
-        frames: uint8 (height, width, 3), or 4 channels with a matte.
+        frames: uint8 (height, width, 3), or 4 channels with alpha.
         audio: the sound, or None.
         metadata: text chunks of every picture.
         sign: certificate and key, for a C2PA manifest in every picture.

@@ -184,7 +184,7 @@ Signing: TypeAlias = "Signer | tuple[str | os.PathLike[str], str | os.PathLike[s
 """A signer, or the paths of its certificate and key; None leaves a file unsigned."""
 
 
-def read_signer(option: Signing, target: Any) -> Signer | None:
+def read_signer(option: Signing, target: object) -> Signer | None:
     """Read ``sign=`` for a file that is to be written, before any work is spent on it.
 
     Raises:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, TypeAlias, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from typing_extensions import Self
@@ -25,7 +25,7 @@ from typing_extensions import Self
 from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError, VideoError, check_number
 from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete, typed_write_errors
-from imagineid_sdk.video.formats import MP4, format_of
+from imagineid_sdk.video.formats import MP4, PathOrFile, format_of
 from imagineid_sdk.video.provenance import Signing, XmpInserter, add_xmp, read_signer, xmp_arguments
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
@@ -47,8 +47,6 @@ FRAMES_WAITING = 16
 
 SECOND_PIPE = os.name != "nt"
 """Whether a program can inherit a second pipe beside its standard input."""
-
-PathOrFile: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 
 class Recorder:
@@ -117,7 +115,7 @@ class Recorder:
             self._sound.feeder.put(np.ascontiguousarray(block, np.float32).data)
 
     def show(self, frames: np.ndarray) -> None:
-        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); 4 channels with a matte, if the
+        """The next frame, uint8 (height, width, 3), or several (n, height, width, 3); 4 channels with alpha, if the
         format has transparency. Waits while the encoder is behind."""
         frames = self._checked(np.asarray(frames))
         if not frames.size:
@@ -150,7 +148,7 @@ class Recorder:
         if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] not in (3, 4):
             raise VideoError(
                 f"Frame {self.shown} has shape {frames.shape} and type {frames.dtype}. Give uint8 of shape "
-                "(height, width, 3), or (height, width, 4) with a matte."
+                "(height, width, 3), or (height, width, 4) with alpha."
             )
         if frames.shape[-1] == 4 and self._format.clear is None:
             raise VideoError(f"Frame {self.shown} is transparent. {self._format.no_transparency()}")
@@ -170,30 +168,14 @@ class Recorder:
 
     def _begin(self) -> _Feeder:
         """Starts the encoder for frames of the size that was seen."""
-        assert self._size is not None
-        height, width, channels = self._size
-        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo"]
-        command += ["-pix_fmt", "rgb24" if channels == 3 else "rgba"]
-        command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
-        if self._sound is not None:
-            command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
-            assert self._format.sound is not None
-            command += ["-map", "0:v", "-map", "1:a", *self._format.sound(self._rate, self._channels)]
-        command += self._format.opaque if channels == 3 else cast(list[str], self._format.clear)
-        command += metadata_arguments(self._metadata() if callable(self._metadata) else self._metadata)
-        if self._path is None:
-            command += [*LIVE_MP4, "-f", "mp4", "pipe:1"]
-        else:
-            self._partial = self._closing.enter_context(placed_when_complete(self._path))
-            command += xmp_arguments(self._format.suffix)
-            command += [*FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{self._partial}"]
+        command = self._command()
         self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
+        # In a session of its own, Ctrl-C reaches this process alone, which then ends the encoder in good order.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=self._log, start_new_session=True,
             stdout=subprocess.PIPE if self._path is None else subprocess.DEVNULL,
             pass_fds=() if self._sound is None else self._sound.descriptors,
         )  # fmt: skip
-        # In a session of its own, Ctrl-C reaches this process alone, which then ends the encoder in good order.
         if self._sound is not None:
             self._sound.given_away()
         if self._path is None:
@@ -208,6 +190,25 @@ class Recorder:
         self._closing.callback(pictures.join)
         self._closing.callback(self._end)  # first of all: what waits for an encoder would wait for ever
         return pictures
+
+    def _command(self) -> list[str]:
+        """The encoder and its arguments. A file gets its temporary name here."""
+        assert self._size is not None
+        height, width, channels = self._size
+        command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo"]
+        command += ["-pix_fmt", "rgb24" if channels == 3 else "rgba"]
+        command += ["-video_size", f"{width}x{height}", "-framerate", str(self._frame_rate), "-i", "pipe:0"]
+        if self._sound is not None:
+            command += ["-f", "f32le", "-ar", str(self._rate), "-ac", str(self._channels), "-i", self._sound.address]
+            assert self._format.sound is not None
+            command += ["-map", "0:v", "-map", "1:a", *self._format.sound(self._rate, self._channels)]
+        command += self._format.opaque if channels == 3 else cast(list[str], self._format.clear)
+        command += metadata_arguments(self._metadata() if callable(self._metadata) else self._metadata)
+        if self._path is None:
+            return [*command, *LIVE_MP4, "-f", "mp4", "pipe:1"]
+        self._partial = self._closing.enter_context(placed_when_complete(self._path))
+        command += xmp_arguments(self._format.suffix)
+        return [*command, *FASTSTART.get(self._format.muxer, ()), "-f", self._format.muxer, f"file:{self._partial}"]
 
     def _failure(self) -> VideoError:
         status = self._process.wait()

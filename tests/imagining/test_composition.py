@@ -22,9 +22,9 @@ SIZE, CELLS = 512, 128
 def portrait() -> np.ndarray:
     """A disc with a soft edge and a smooth texture: uint8 (512, 512, 4), premultiplied."""
     y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
-    matte = np.clip((0.38 - np.hypot(x, y)) / 0.01, 0, 1)
+    alpha = np.clip((0.38 - np.hypot(x, y)) / 0.01, 0, 1)
     color = 0.5 + 0.4 * np.stack([np.sin(40 * x), np.cos(30 * y), np.sin(25 * (x + y))], -1)
-    return np.concatenate([color * matte[..., None], matte[..., None]], -1).__mul__(255).round().astype(np.uint8)
+    return np.concatenate([color * alpha[..., None], alpha[..., None]], -1).__mul__(255).round().astype(np.uint8)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def painted_frames(gain: float, flow: torch.Tensor) -> Painted:
         pixels[:, 3] = 1.0
         return PaintedRegion(corners, pixels, fade(kind).expand(2, 1, -1, -1))
 
-    matte = torch.ones(2, 1, CELLS, CELLS)
-    picture = torch.cat([smooth(3, -0.5, 0.5), matte], 1)
+    alpha = torch.ones(2, 1, CELLS, CELLS)
+    picture = torch.cat([smooth(3, -0.5, 0.5), alpha], 1)
     regions = (region(MOUTH, [0.5, 0.62]), region(EYES, [0.5, 0.42]))
     return Painted(picture, flow, smooth(1, 0.2, 1.0), torch.full((2, 1, CELLS, CELLS), gain), regions)
 
@@ -65,7 +65,7 @@ def scene_of(portrait: np.ndarray, size: int) -> Scene:
 def test_a_frame_on_the_processor_is_the_frame_that_training_sees(portrait, flow, size, gain):
     painted, scene = painted_frames(gain, flow), scene_of(portrait, size)
     fast = _composed(scene, painted).astype(int)
-    slow = to_pixels(assemble(painted, to_images(scene.shown[None]))).astype(int)
+    slow = to_pixels(assemble(painted, to_images(scene.portrait_at_frame_size[None]))).astype(int)
     assert fast.shape == (2, size, size, 4)
     assert np.abs(fast - slow).max() <= 3 and np.abs(fast - slow).mean() < 0.5
 

@@ -16,7 +16,7 @@ from imagineid_sdk.imagining.adapters.painting import CELL
 from imagineid_sdk.imagining.adapters.spatial import motion_vector
 from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.initial_noise import scene_noise
-from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
+from imagineid_sdk.imagining.painted import assemble, crop_of, decode_frames, paint
 from imagineid_sdk.imagining.pixels import to_pixels
 from imagineid_sdk.video.backdrop import Backdrop
 
@@ -48,7 +48,7 @@ def from_scratch(pipe, renderer, motion):
     still = maps.reference(pipe.head(code, torch.zeros(1, 52), torch.zeros(1, 3)))
     drawn, frames = maps.draw(pipe.head(code, blendshapes, pose), still), len(blendshapes)
     resting = torch.from_numpy(identity.reference).float()[None]
-    portrait = renderer._scene.portrait
+    portrait = renderer._scene.portrait_image
     person = pipe.semantic_adapter(describe_person(identity)[None])
     words = pipe.attribute_embedder(pipe.attribute_embedder.encode(identity.attribute_weights())[None])
     tokens = torch.cat([words, person.tokens], dim=1).expand(frames, -1, -1)
@@ -59,7 +59,7 @@ def from_scratch(pipe, renderer, motion):
     latents = denoise_once(pipe.denoiser, noise, torch.ones(frames), tokens, spatial, blend)
     picture, trunk = decode_frames(pipe.autoencoder, latents)
     full, coarse = warp(portrait, drawn.flow), F.avg_pool2d(portrait, CELL)
-    painted = paint(pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, look_at(full))
+    painted = paint(pipe.blending_adapter, picture, trunk, coarse, drawn.maps, drawn.flow, drawn.centers, crop_of(full))
     return to_pixels(assemble(painted, portrait))
 
 

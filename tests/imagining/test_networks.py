@@ -9,9 +9,9 @@ import torch
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.imagining.adapters.blending import warp
 from imagineid_sdk.imagining.denoising import denoise, denoise_once
-from imagineid_sdk.imagining.matte import mended
-from imagineid_sdk.imagining.painted import assemble, decode_frames, look_at, paint
-from imagineid_sdk.imagining.portrait_decoder import remove_grid
+from imagineid_sdk.imagining.outline import mend_outline
+from imagineid_sdk.imagining.painted import assemble, crop_of, decode_frames, paint
+from imagineid_sdk.imagining.portrait_decoder import remove_checkerboard
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -27,9 +27,9 @@ def test_a_portrait_keeps_its_lines_and_loses_the_grid_of_pixel_shuffling():
     grid = 0.1 * (-1) ** columns + 0.1 * (-1) ** (rows + columns)
     drawn = (slope + line)[None, None]
     within = (..., slice(8, 56), slice(8, 56))
-    cleared = remove_grid(drawn + grid)
-    assert (cleared - remove_grid(drawn))[within].abs().max() < 1e-3
-    assert (cleared - drawn)[within].abs().max() < 0.3 and remove_grid(slope[None, None])[within].allclose(
+    cleared = remove_checkerboard(drawn + grid)
+    assert (cleared - remove_checkerboard(drawn))[within].abs().max() < 1e-3
+    assert (cleared - drawn)[within].abs().max() < 0.3 and remove_checkerboard(slope[None, None])[within].allclose(
         slope[8:56, 8:56], atol=1e-4
     )
 
@@ -39,7 +39,7 @@ def test_specks_beside_the_head_go_and_stray_hairs_stay():
     picture[40:128, 40:90] = 200  # the head
     picture[37, 60] = 40  # a hair that stands off
     picture[60:64, 8:12] = 150  # a speck
-    cleared = mended(picture)
+    cleared = mend_outline(picture)
     assert not cleared[60:64, 8:12].any() and cleared[37, 60, 3] == 40
     assert (cleared[40:128, 40:90] == 200).all()
 
@@ -49,7 +49,7 @@ def test_dots_along_hair_become_a_soft_edge_and_clean_edges_stay():
     picture[30:128, 40:90] = (90, 60, 30, 255)  # the head
     rows, columns = np.mgrid[40:80, 90:100]
     picture[40:80, 90:100] = ((rows + columns) % 2)[..., None] * picture[60, 60]  # hair, or not
-    cleared = mended(picture)
+    cleared = mend_outline(picture)
     hair = cleared[45:75, 93:97, 3].astype(int)
     assert np.abs(np.diff(hair, axis=0)).max() < 20 and 60 < hair.mean() < 200
     assert np.abs(cleared[45:75, 93:97, 0] / hair - 90 / 255).max() < 0.03  # of the colour that it had
@@ -60,7 +60,7 @@ def test_no_dark_line_is_drawn_around_the_person():
     picture = np.zeros((128, 128, 4), np.uint8)
     picture[20:, 30:100] = (30, 20, 10, 255)
     picture[22:, 32:98] = (200, 150, 120, 255)
-    cleared = mended(picture)
+    cleared = mend_outline(picture)
     assert (np.abs(cleared[20:, 30:100].astype(int) - (200, 150, 120, 255)) <= 1).all()
     assert (cleared[..., 3] == picture[..., 3]).all()
 
@@ -69,7 +69,7 @@ def test_no_neck_grows_out_of_hair_that_the_picture_cuts_off():
     picture = np.zeros((128, 128, 4), np.uint8)
     picture[:, 30:100] = (40, 30, 20, 255)  # tall hair
     picture[:10, 45:85] = (200, 150, 120, 255)
-    cleared = mended(picture)
+    cleared = mend_outline(picture)
     assert (cleared[:12, 45:85] == (40, 30, 20, 255)).all() and (cleared[..., 3] == picture[..., 3]).all()
 
 
@@ -79,7 +79,7 @@ def test_holes_in_clothes_are_filled_and_the_gap_between_hair_and_neck_stays():
     picture[100:106, 40:48] = 0  # a hole
     picture[122:128, 60:66] = 0  # one at the lower edge
     picture[50:90, 70:95] = 0  # a gap
-    filled = mended(picture)
+    filled = mend_outline(picture)
     for hole in (filled[100:106, 40:48], filled[122:128, 60:66]):
         assert (np.abs(hole.astype(int) - (90, 60, 30, 255)) <= 1).all()
     assert not filled[50:90, 70:95].any() and not filled[:20].any()
@@ -113,7 +113,7 @@ def test_training_the_adapters_leaves_the_base_bit_identical(small):
         picture, trunk = decode_frames(small["autoencoder"], made)
         full = torch.rand(2, 4, 512, 512)
         coarse, centers = torch.rand(2, 4, 128, 128), torch.full((2, 2, 2), 0.5)
-        painted = paint(small["blending"], picture, trunk, coarse, maps, flow, centers, look_at(full))
+        painted = paint(small["blending"], picture, trunk, coarse, maps, flow, centers, crop_of(full))
         picture = assemble(painted, full)
         optimizer.zero_grad()
         ((made - latents).square().mean() + picture.square().mean()).backward()

@@ -41,7 +41,7 @@ def test_the_same_seed_draws_the_same_picture_and_another_seed_another_person(wo
     first, again, other = (studio(world, seed).shoot(*resting_frame(world.head))[0].astype(int) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).mean() > 5
-    assert (first[..., :3].max(-1) <= first[..., 3] + 1).all(), "premultiplied by the matte"
+    assert (first[..., :3].max(-1) <= first[..., 3] + 1).all(), "premultiplied by alpha"
 
 
 def test_faces_act(world):

@@ -1,4 +1,4 @@
-"""The training world: people are reproducible, move smoothly, have hair with a natural hairline and an exact matte.
+"""The training world: people are reproducible, move smoothly, have hair with a natural hairline and an exact alpha.
 
 Tests that need the head want the CC0 assets (see examples/training/world/README.md): set IMAGINEID_ASSETS to their
 folder. Those that draw with Cycles are in test_cycles.py.

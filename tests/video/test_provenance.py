@@ -108,11 +108,11 @@ def test_every_kind_of_file_says_so_and_keeps_the_mark(tmp_path, name):
 @pytest.mark.parametrize("name", KINDS[1:])
 def test_a_person_before_nothing_is_marked_too(tmp_path, name):
     rows, columns = np.mgrid[:256, :256]
-    matte = np.hypot((rows - 150) / 1.3, columns - 128) < 100
-    clear = np.dstack([frames(1)[0], matte * np.uint8(255)]) * matte[..., None]
+    alpha = np.hypot((rows - 150) / 1.3, columns - 128) < 100
+    clear = np.dstack([frames(1)[0], alpha * np.uint8(255)]) * alpha[..., None]
     pictures = np.repeat(clear[None], 10, axis=0)
     Watermark(pictures[0]).add(pictures)
-    assert not pictures[:, ~matte].any()
+    assert not pictures[:, ~alpha].any()
     result = verify(save(tmp_path / name, pictures))
     assert result.source_type == TRAINED and result.watermark.found
 

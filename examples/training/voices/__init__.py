@@ -1,1 +1,1 @@
-"""The voices of the training world: synthetic speech whose words, speaker and mood are known to the millisecond."""
+"""The voices of the training world: synthetic speech whose words, speaker and emotion are known to the millisecond."""

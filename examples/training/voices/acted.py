@@ -44,7 +44,7 @@ def speaker_of(name: str) -> str:
 
 
 def utterances(folder: Path, disguises: int, rng: np.random.Generator) -> Iterator[corpus.Utterance]:
-    """Every recording itself, its disguises and, of neutral ones, the moods that nobody acted; without disguises the
+    """Every recording itself, its disguises and, of neutral ones, the emotions that nobody acted; without disguises the
     recordings alone."""
     for path in recordings(folder):
         emotion = EMOTION_OF_LETTER[path.stem[5]]
@@ -57,15 +57,15 @@ def utterances(folder: Path, disguises: int, rng: np.random.Generator) -> Iterat
         for number in range(1, 1 + disguises):
             changed = world.apply(analysis, disguise(rng), rng)
             yield _utterance(changed, path.stem, number, emotion, strength)
-        for number, mood in enumerate(MADE if emotion == "neutral" else (), 1):
+        for number, made in enumerate(MADE if emotion == "neutral" else (), 1):
             for _ in range(2):
                 much = float(rng.uniform(0.6, 1.8))
-                changed = world.apply(analysis, world.combine(disguise(rng), world.MOODS[mood], much), rng)
-                yield _utterance(changed, path.stem, number, mood, min(1.0, much / 1.5))
+                changed = world.apply(analysis, world.combine(disguise(rng), world.MADE_EMOTIONS[made], much), rng)
+                yield _utterance(changed, path.stem, number, made, min(1.0, much / 1.5))
 
 
 def disguise(rng: np.random.Generator) -> world.Change:
-    """Somebody else who says the same in the same mood."""
+    """Somebody else who says the same in the same emotion."""
     size = rng.normal(0, 0.07)
     return world.Change(
         pitch_factor=float(np.exp(1.2 * size + rng.normal(0, 0.07))),

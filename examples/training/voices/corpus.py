@@ -1,4 +1,4 @@
-"""The speech corpus: every utterance with its speaker, mood and timed visemes.
+"""The speech corpus: every utterance with its speaker, emotion and timed visemes.
 
     python -m examples.training.voices.corpus espeak   corpus/espeak
     python -m examples.training.voices.corpus recorded corpus/recorded
@@ -29,7 +29,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance. `strength` of the mood: 0 for neutral .. 1. `held_out`: speaker kept for evaluation."""
+    """One utterance. `strength` of the emotion: 0 for neutral .. 1. `held_out`: speaker kept for evaluation."""
 
     samples: np.ndarray
     sounds: list[Sound]
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """Formant synthesis: many speakers, fourteen languages; two thirds re-voiced by WORLD, half of it with a mood."""
+    """Formant synthesis: many speakers, fourteen languages; 2/3 re-voiced by WORLD, half of it with an emotion."""
     people = espeak.make_voices(speakers, folder / "voices", seed=int(rng.integers(1 << 30)))
     engine = espeak.Espeak(folder / "voices")
     languages = ["en-us", "en-us", "en-gb", "en-gb-scotland", *texts.OTHER_LANGUAGES]
@@ -71,7 +71,7 @@ def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.G
             samples, phones = engine.speak(
                 text,
                 f"{language}+{speaker.name}",
-                rate=int(rng.integers(150, 196)),  # a mood has to stand out against all of these
+                rate=int(rng.integers(150, 196)),  # an emotion has to stand out against all of these
                 pitch=int(rng.integers(45, 56)),
                 spread=int(rng.integers(40, 61)),
             )
@@ -79,8 +79,8 @@ def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.G
             signal = samples / 32768.0
             change, emotion, strength = world.Change(), "neutral", 0.0
             if turn % 3 == 2:
-                change, emotion, strength = random_mood(rng)
-            elif turn % 3 == 1:  # the vocoder's own sound is no mood
+                change, emotion, strength = random_emotion(rng)
+            elif turn % 3 == 1:  # the vocoder's own sound is no emotion
                 change = neutral_variation(rng)
             if change != world.Change():
                 signal = world.apply(world.analyse(signal, engine.rate), change, rng)
@@ -100,7 +100,7 @@ def espeak_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.G
 
 
 def recorded_corpus(folder: Path, speakers: int, utterances: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """Recorded voices of flite and festival, each turned into many speakers and moods by WORLD."""
+    """Recorded voices of flite and festival, each turned into many speakers and emotions by WORLD."""
     for base in festival.BASE_VOICES:
         count = 2 * utterances
         lines = [texts.english(rng) if base.language == "en" else texts.other(base.language, rng) for _ in range(count)]
@@ -112,7 +112,7 @@ def recorded_corpus(folder: Path, speakers: int, utterances: int, rng: np.random
             for turn, pick in enumerate(rng.permutation(len(analyses))[:utterances]):
                 analysis, sounds = analyses[pick]
                 if turn % 2:
-                    change, emotion, strength = random_mood(rng)
+                    change, emotion, strength = random_emotion(rng)
                 else:
                     change, emotion, strength = neutral_variation(rng), "neutral", 0.0
                 whole = world.combine(voice, change)
@@ -132,7 +132,7 @@ def recorded_corpus(folder: Path, speakers: int, utterances: int, rng: np.random
 
 
 def neutral_variation(rng: np.random.Generator) -> world.Change:
-    """How much neutral speech differs from itself: a mood has to stand out against this."""
+    """How much neutral speech differs from itself: an emotion has to stand out against this."""
     return world.Change(
         pitch_factor=float(np.exp(rng.normal(0, 0.05))),
         pitch_range=float(np.exp(rng.normal(0, 0.16))),
@@ -142,11 +142,11 @@ def neutral_variation(rng: np.random.Generator) -> world.Change:
     )
 
 
-def random_mood(rng: np.random.Generator) -> tuple[world.Change, str, float]:
-    """A mood at random strength over a neutral variation: (change, name, strength in 0..1)."""
-    name = str(rng.choice(list(world.MOODS)))
+def random_emotion(rng: np.random.Generator) -> tuple[world.Change, str, float]:
+    """An emotion at random strength over a neutral variation: (change, name, strength in 0..1)."""
+    name = str(rng.choice(list(world.MADE_EMOTIONS)))
     strength = float(rng.uniform(0.6, 1.8))
-    return world.combine(neutral_variation(rng), world.MOODS[name], strength), name, min(1.0, strength / 1.5)
+    return world.combine(neutral_variation(rng), world.MADE_EMOTIONS[name], strength), name, min(1.0, strength / 1.5)
 
 
 def _disguise(

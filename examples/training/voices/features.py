@@ -3,7 +3,7 @@
     python -m examples.training.voices.features corpus/espeak corpus/recorded
 
 adds `view_*.npy` to each corpus: speech features and prosody of two degraded copies of every utterance, and per frame
-the viseme and the mouth actions. (The emotion stage has its own: `moments.py`.)
+the viseme and the mouth actions. (The emotion stage has its own: `step_sums.py`.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import torch
 
 from examples.training.voices import augment, corpus, phones
 from imagineid_sdk.listening.identity import IdentityEncoder, chosen_speech, pitch_statistics, samples_of
-from imagineid_sdk.listening.profile import ProsodyTrack
+from imagineid_sdk.listening.profile import SAMPLES_PER_FRAME, ProsodyTrack
 from imagineid_sdk.listening.prosody import analyse_prosody
 from imagineid_sdk.listening.speaker_encoder import SpeakerEncoder
-from imagineid_sdk.listening.speech_encoder import SAMPLES_PER_FEATURE, SpeechEncoder, num_features
+from imagineid_sdk.listening.speech_encoder import SpeechEncoder, num_features
 
 WEIGHTS = Path(__file__).parents[3] / "imagineid_sdk" / "weights" / "tiny"
 _BACKGROUNDS = 120
@@ -83,9 +83,9 @@ def make_views(
     jobs += [(np.zeros(int(rng.uniform(2, 6) * 16_000), np.float32), []) for _ in range(_BACKGROUNDS)]
     for number, (samples, sounds) in enumerate(jobs):
         frames = num_features(len(samples))
-        clean = np.pad(samples, (0, frames * SAMPLES_PER_FEATURE - len(samples)))
+        clean = np.pad(samples, (0, frames * SAMPLES_PER_FRAME - len(samples)))
         copies = [_copy(clean, bool(sounds), rng) for _ in range(2)]
-        columns["features"].append(encoder.encode(copies[0]).numpy().astype(np.float16))
+        columns["features"].append(encoder.encode(copies[0]).last.numpy().astype(np.float16))
         columns["visemes"].append(phones.viseme_frames(sounds, frames).astype(np.int8))
         columns["actions"].append(phones.action_frames(sounds, frames).astype(np.float16))
         lengths.append(frames)
@@ -105,7 +105,7 @@ def describe_voice(voice: SpeakerEncoder, samples: np.ndarray, track: ProsodyTra
     chosen = chosen_speech(track.speech)
     chosen = chosen if chosen.any() else np.ones(len(chosen), bool)
     figures = pitch_statistics(track.pitch[chosen], track.speech[chosen])
-    return voice.describe(samples_of(samples, chosen)).numpy(), figures
+    return voice.embed(samples_of(samples, chosen)).numpy(), figures
 
 
 def _copy(clean: np.ndarray, has_speech: bool, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""One utterance, many speakers and moods, phone times still known: WORLD vocoder (PyPI `pyworld-prebuilt`).
+"""One utterance, many speakers and emotions, phone times still known: WORLD vocoder (PyPI `pyworld-prebuilt`).
 
-Moods are acoustic caricatures after the literature on vocal emotion (Scherer 2003; Juslin & Laukka 2003): pitch level,
-range, tempo, loudness, spectral tilt, breath, tremor. They keep formants and so the speaker.
+Emotions are acoustic caricatures after the literature on vocal emotion (Scherer 2003; Juslin & Laukka 2003): pitch
+level, range, tempo, loudness, spectral tilt, breath, tremor. They keep formants and so the speaker.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Change:
     gain: float = 0.0
 
 
-MOODS: dict[str, Change] = {
+MADE_EMOTIONS: dict[str, Change] = {
     "happy": Change(pitch_factor=1.2, pitch_range=1.5, tempo=1.08, tilt=0.8, gain=2),
     "sad": Change(pitch_factor=0.92, pitch_range=0.5, tempo=0.8, breath=0.2, tilt=-2, gain=-4),
     "angry": Change(pitch_factor=1.1, pitch_range=1.45, tempo=1.12, tilt=2, gain=4, jitter=0.008),

@@ -1,6 +1,6 @@
-"""Exact soft matte and class masks: triangles and strands drawn with a depth buffer, many samples a pixel, no noise.
+"""Exact soft alpha and class masks: triangles and strands drawn with a depth buffer, many samples a pixel, no noise.
 
-A path tracer's own matte has as many levels as it has samples, and dots along every strand.
+A path tracer's own alpha has as many levels as it has samples, and dots along every strand.
 """
 
 from __future__ import annotations

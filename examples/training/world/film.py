@@ -1,4 +1,4 @@
-"""From a noisy linear picture and an exact matte to what a camera shows: denoised, exposed, with a filmic curve."""
+"""From a noisy linear picture and an exact alpha to what a camera shows: denoised, exposed, with a filmic curve."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SKIN_LEVEL = ((0, 0.4, 0.7, 1.0), (0.40, 0.30, 0.19, 0.12))
 """Of melanin: the luminance that the skin's median is exposed to."""
 CONTRAST = 0.28  # share of a smoothstep in the curve
 KEPT_GRAIN = 0.10  # of the noise in hair, which OIDN smears
-FAINT = 0.06  # matte below which a pixel takes its colour from its neighbours
+FAINT = 0.06  # alpha below which a pixel takes its colour from its neighbours
 
 
 def develop(shot: Shot, shares: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, 4): as displayed, premultiplied by the matte, and the matte.
+    """uint8 (h, w, 4): as displayed, premultiplied by alpha, and alpha.
 
     shares: exact classes of each pixel, see ``draw_coverage``.
     """
@@ -69,7 +69,7 @@ def denoise(shot: Shot, shares: np.ndarray) -> np.ndarray:
 
 
 def _straight(color: np.ndarray, shot: Shot, shares: np.ndarray) -> np.ndarray:
-    """Colour without its matte, Cycles' own; where hardly anything is, the neighbours'."""
+    """Colour without its alpha, Cycles' own; where hardly anything is, the neighbours'."""
     alpha = _oidn(np.repeat(shot.alpha, 3, -1), hdr=False, quality="fast")[..., :1].clip(0, 1)
     alpha = np.where(shares[..., :1] == 0, 1.0, alpha)
     around = cv2.GaussianBlur(color, (0, 0), 1.5) / np.maximum(cv2.GaussianBlur(alpha, (0, 0), 1.5), 1e-3)[..., None]

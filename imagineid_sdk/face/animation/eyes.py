@@ -7,9 +7,8 @@ from bisect import bisect_left
 import numpy as np
 
 from imagineid_sdk.face.animation.timing import BLINK, GAZE, Bumps, minimum_jerk, random_stream, schedule
-from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
+from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX, GAZE_PITCH, GAZE_YAW
 
-EYE_ROTATION = np.array([28.0, 22.0])  # degrees that a full eyeLook blendshape turns an eye: sideways, up and down
 GAZE_LIMIT = 0.3  # of the eyeLook blendshapes
 LARGE_SHIFT = 0.12  # of the eyeLook blendshapes: a shift of gaze that people like to blink with
 BLINK_INTERVAL, BLINK_INTERVAL_SIGMA = 3.4, 0.45  # seconds, mean, and log-normal sigma: 17-18 blinks a minute
@@ -43,12 +42,12 @@ class Gaze:
         times, targets = np.array(self._times), np.array(self._targets)
         index = np.searchsorted(times, moments, side="right") - 1
         previous = targets[np.maximum(index - 1, 0)]
-        size = np.linalg.norm(targets[index] - previous, axis=1) * EYE_ROTATION[0]
+        size = np.linalg.norm(targets[index] - previous, axis=1) * GAZE_YAW
         duration = 0.021 + 0.0022 * size  # seconds, the main sequence of saccades (Carpenter 1988)
         moved = minimum_jerk(np.clip((moments - times[index]) / duration, 0.0, 1.0))[:, None]
         target = previous + moved * (targets[index] - previous)
         limit = GAZE_LIMIT * max(1.0, self.gaze)
-        look = np.clip(target - head_pose[:, :2] / EYE_ROTATION, -limit, limit)
+        look = np.clip(target - head_pose[:, :2] / [GAZE_YAW, GAZE_PITCH], -limit, limit)
         right, up = look[:, 0], look[:, 1]
         for name, value in (
             ("eyeLookOutLeft", right), ("eyeLookInRight", right), ("eyeLookInLeft", -right),

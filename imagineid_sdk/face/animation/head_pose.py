@@ -28,7 +28,7 @@ HEAD_BY_EMOTION: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
-class Head:
+class HeadMotion:
     """Posture that shifts and holds, a slow sway on top, nods on stressed syllables, a settling at the end of phrases,
     and breathing. People turn their heads mostly below 2 Hz and more while they speak (Hadar et al. 1983; Munhall et
     al. 2004)."""

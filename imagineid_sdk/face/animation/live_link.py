@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagineid_sdk.errors import OptionError, check_number, check_path
-from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, GAZE_PITCH, GAZE_YAW
 from imagineid_sdk.files import placed_when_complete, typed_write_errors
 
 if TYPE_CHECKING:
@@ -133,8 +133,6 @@ def timecode(frame: int, fps: float) -> str:
 
 
 def _rows(motion: FaceMotion) -> list[list[Any]]:
-    from imagineid_sdk.face.mesh.head import GAZE_PITCH, GAZE_YAW
-
     def look(way: str, side: str) -> np.ndarray:
         return motion.blendshapes[:, BLENDSHAPE_INDEX[f"eyeLook{way}{side}"]]
 

@@ -19,7 +19,7 @@ from imagineid_sdk.errors import OptionError, check_number
 from imagineid_sdk.face.animation.brows import Brows
 from imagineid_sdk.face.animation.expression import add_expression
 from imagineid_sdk.face.animation.eyes import Blinks, Gaze
-from imagineid_sdk.face.animation.head_pose import Head
+from imagineid_sdk.face.animation.head_pose import HeadMotion
 from imagineid_sdk.face.animation.lips import MOUTH_COLUMNS, MOUTH_SIDES, at_rest, mouth_at, mouth_skew
 from imagineid_sdk.face.animation.timing import resample, seamless
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
@@ -211,7 +211,7 @@ class Animator:
         self.fps, self.frames_made = float(fps), 0
         self._seed, self._wish = seed, (emotion, emotion_intensity)
         self._skew = mouth_skew(seed)
-        self._head, self._brows = Head(seed, head_motion), Brows(seed)
+        self._head, self._brows = HeadMotion(seed, head_motion), Brows(seed)
         self._gaze, self._blinks = Gaze(seed, gaze), Blinks(seed, blink, self.fps)
         self._reacted = -1.0  # seconds up to which the voice was reacted to
         self._last: tuple[np.ndarray, ...] | None = None  # what the last frame showed

@@ -19,7 +19,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
+from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, GAZE_PITCH, GAZE_YAW
 from imagineid_sdk.quantization import dequantize
 
 JOINTS = 4
@@ -32,8 +32,6 @@ EYE_CENTRES, EYE_RADIUS, JOINT_HEADS, ACTION_SCALES, CAMERA = (
 EXTRAS = 27
 BLOCK = 96
 """Entries of a stored basis that share one scale."""
-GAZE_YAW, GAZE_PITCH = 28.0, 22.0
-"""Degrees of a full eyeLookOut and eyeLookUp."""
 LID_CLEARANCE = 1.045
 """Lids stay this many eye radii away from the centre of the eye, or the sphere would pierce them."""
 

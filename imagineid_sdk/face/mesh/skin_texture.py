@@ -69,72 +69,100 @@ def paint_skin(
     rest: np.ndarray, screen: np.ndarray, triangles: np.ndarray, skin: np.ndarray, elsewhere: KnownColours,
     portrait: np.ndarray,
 ) -> tuple[np.ndarray, MeshPart]:  # fmt: skip
-    """The texture ``(512, 1024, 3)`` with the skin on it, and the skin."""
-    from imagineid_sdk.face.mesh.rasterizer import interpolate, rasterize, vertex_normals
+    """The texture ``(512, 1024, 3)`` with the skin on it, and the skin.
 
-    picture, matte = _square(portrait)
-    index, weights = rasterize(screen, triangles, FRONT)
-    depth = interpolate(index, weights, triangles, np.ascontiguousarray(screen[:, 2:]))[0]
-    nearest = _widened(np.where(index < 0, np.float32(1e3), depth))
-    at = (np.clip(screen[:, :2], 0, 1 - 1e-6) * FRONT).astype(int)
-    inside = ((screen[:, :2] > 0.002) & (screen[:, :2] < 0.998)).all(1)
-    seen = inside & (screen[:, 2] < nearest[at[:, 1], at[:, 0]] + BEHIND)
-
-    normals = vertex_normals(rest, triangles)
-    view = np.array([0, 0, 1], np.float32)
-    trust = (
-        smoothstep((normals @ view - SEEN_FROM) / (SEEN_FULLY - SEEN_FROM)) * seen * (matte[at[:, 1], at[:, 0]] > 0.95)
-    )
+    Args:
+        rest, screen: of all vertices ``(vertices, 3)``, in metres and as the portrait shows them.
+        triangles: all of the head, which may hide each other; skin: those of the skin.
+        elsewhere: colours of what the portrait does not show.
+        portrait: uint8 ``(size, size, 3 or 4)``.
+    """
+    picture, alpha = _square(portrait)
+    seen, trust = _seen(rest, screen, triangles, alpha)
     in_front = (trust[skin] > 0).all(1)
-    at_seam = np.unique(skin[~in_front])
-    blend = trust.copy()
-    blend[at_seam] = 0  # both sides of a seam show the same colours
-
-    soft = _blurred(np.concatenate([picture * matte[..., None], matte[..., None]], axis=2))[at[:, 1], at[:, 0]]
-    colours, fixed = soft[:, :3] / np.maximum(soft[:, 3:], 1e-3), (trust > 0.35) & (soft[:, 3] > 0.5)
-    if elsewhere.shoulders_seen and (cloth := _shoulders(picture, matte)) is not None:
-        elsewhere.colours[elsewhere.weight_of_body > CLOTHED] = cloth
-    unseen = elsewhere.known & ~seen
-    colours[unseen], fixed[unseen] = elsewhere.colours[unseen], True
-    fill = spread(colours, fixed, skin, np.unique(skin))
+    fill = _vertex_colours(picture, alpha, screen, skin, seen, trust, elsewhere)
 
     texture = np.empty((FRONT, 2 * FRONT, 3), np.float32)
     texture[:] = fill[np.unique(skin)].mean(0)
+    blend = trust.copy()
+    blend[np.unique(skin[~in_front])] = 0  # both sides of a seam show the same colours
     front = _bake(screen[:, :2], skin[in_front], np.concatenate([fill, blend[:, None]], 1), FRONT)
-    share = np.where(front[3:] >= 0, front[3:], 1) * smoothstep((matte[None] - 0.8) / 0.2)
+    share = np.where(front[3:] >= 0, front[3:], 1) * smoothstep((alpha[None] - 0.8) / 0.2)
     base = np.where(front[3:] >= 0, front[:3], texture[0, 0][:, None, None])
     texture[:, :FRONT] = (share * picture.transpose(2, 0, 1) + (1 - share) * base).transpose(1, 2, 0)
 
-    sources, uvs, faces = [np.unique(skin[in_front])], [], []
-    uvs.append(screen[sources[0], :2] * [0.5, 1.0])
-    faces.append(np.searchsorted(sources[0], skin[in_front]))
+    source = np.unique(skin[in_front])
+    parts = [(source, screen[source, :2] * [0.5, 1.0], np.searchsorted(source, skin[in_front]))]
     charts = _side_charts(rest, skin[~in_front], np.all(np.isin(skin[~in_front], elsewhere.mouth), axis=1))
-    for (left, top, width, height), hidden, corners in charts:
-        if not len(hidden):
-            continue
-        # Every corner by itself, then equal ones joined: a vertex at the back may lie on both sides.
-        keys = np.concatenate([hidden.reshape(-1, 1), corners.reshape(-1, 2)], axis=1).round(6)
-        unique, inverse = np.unique(keys, axis=0, return_inverse=True)
-        source, place = unique[:, 0].astype(int), unique[:, 1:].astype(np.float32)
-        chart = inverse.reshape(-1, 3)
-        baked = _grown(_bake(place, chart, np.concatenate([fill[source], np.ones((len(source), 1))], 1), FRONT))
-        rows = (np.arange(height) + 0.5) / height * FRONT
-        columns = (np.arange(width) + 0.5) / width * FRONT
-        texture[top : top + height, left : left + width] = baked[
-            :, rows.astype(int)[:, None], columns.astype(int)[None]
-        ].transpose(1, 2, 0)
-        faces.append(chart + sum(map(len, sources)))
-        sources.append(source)
-        uvs.append((place * [width, height] + [left, top]) / [2 * FRONT, FRONT])
+    parts += [_draw_chart(texture, fill, *chart) for chart in charts if len(chart[1])]
+    firsts = np.cumsum([0, *(len(source) for source, _, _ in parts)])
+    faces = [chart + first for (_, _, chart), first in zip(parts, firsts, strict=False)]
+    sources, uvs = [source for source, _, _ in parts], [places for _, places, _ in parts]
     part = MeshPart("skin", np.concatenate(sources), np.concatenate(uvs), np.concatenate(faces), 0.6)
     return texture.round().clip(0, 255).astype(np.uint8), part
 
 
-def _shoulders(picture: np.ndarray, matte: np.ndarray) -> np.ndarray | None:
+def _seen(
+    rest: np.ndarray, screen: np.ndarray, triangles: np.ndarray, alpha: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which vertices the portrait shows, bool ``(vertices,)``, and how far its colours count there, 0..1."""
+    from imagineid_sdk.face.mesh.rasterizer import interpolate, rasterize, vertex_normals
+
+    index, weights = rasterize(screen, triangles, FRONT)
+    depth = interpolate(index, weights, triangles, np.ascontiguousarray(screen[:, 2:]))[0]
+    nearest = _widened(np.where(index < 0, np.float32(1e3), depth))
+    column, row = _pixels_of(screen)
+    inside = ((screen[:, :2] > 0.002) & (screen[:, :2] < 0.998)).all(1)
+    seen = inside & (screen[:, 2] < nearest[row, column] + BEHIND)
+    facing = vertex_normals(rest, triangles) @ np.array([0, 0, 1], np.float32)
+    trust = smoothstep((facing - SEEN_FROM) / (SEEN_FULLY - SEEN_FROM)) * seen * (alpha[row, column] > 0.95)
+    return seen, trust
+
+
+def _vertex_colours(
+    picture: np.ndarray, alpha: np.ndarray, screen: np.ndarray, skin: np.ndarray, seen: np.ndarray, trust: np.ndarray,
+    elsewhere: KnownColours,
+) -> np.ndarray:  # fmt: skip
+    """Colours ``(vertices, 3)``: the portrait's, those known from elsewhere, and between them what flows over the
+    mesh."""
+    column, row = _pixels_of(screen)
+    soft = _blurred(np.concatenate([picture * alpha[..., None], alpha[..., None]], axis=2))[row, column]
+    colours, fixed = soft[:, :3] / np.maximum(soft[:, 3:], 1e-3), (trust > 0.35) & (soft[:, 3] > 0.5)
+    if elsewhere.shoulders_seen and (cloth := _shoulders(picture, alpha)) is not None:
+        elsewhere.colours[elsewhere.weight_of_body > CLOTHED] = cloth
+    unseen = elsewhere.known & ~seen
+    colours[unseen], fixed[unseen] = elsewhere.colours[unseen], True
+    return spread(colours, fixed, skin, np.unique(skin))
+
+
+def _pixels_of(screen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row of each vertex in the portrait."""
+    at = (np.clip(screen[:, :2], 0, 1 - 1e-6) * FRONT).astype(int)
+    return at[:, 0], at[:, 1]
+
+
+def _draw_chart(
+    texture: np.ndarray, fill: np.ndarray, place: tuple[int, int, int, int], hidden: np.ndarray, corners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws a chart of `_side_charts` on the texture; its vertices, their places on it, and its triangles."""
+    left, top, width, height = place
+    # Every corner by itself, then equal ones joined: a vertex at the back may lie on both sides.
+    keys = np.concatenate([hidden.reshape(-1, 1), corners.reshape(-1, 2)], axis=1).round(6)
+    unique, inverse = np.unique(keys, axis=0, return_inverse=True)
+    source, within = unique[:, 0].astype(int), unique[:, 1:].astype(np.float32)
+    chart = inverse.reshape(-1, 3)
+    baked = _grown(_bake(within, chart, np.concatenate([fill[source], np.ones((len(source), 1))], 1), FRONT))
+    rows = ((np.arange(height) + 0.5) / height * FRONT).astype(int)
+    columns = ((np.arange(width) + 0.5) / width * FRONT).astype(int)
+    texture[top : top + height, left : left + width] = baked[:, rows[:, None], columns[None]].transpose(1, 2, 0)
+    return source, (within * [width, height] + [left, top]) / [2 * FRONT, FRONT], chart
+
+
+def _shoulders(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray | None:
     """The colour at the lower edge of the portrait, left and right of the neck; None where nothing is seen there."""
-    edge = np.zeros_like(matte, bool)
+    edge = np.zeros_like(alpha, bool)
     edge[-FRONT // 20 :, : FRONT // 3] = edge[-FRONT // 20 :, -FRONT // 3 :] = True
-    seen = picture[edge & (matte > 0.95)]
+    seen = picture[edge & (alpha > 0.95)]
     return np.median(seen, axis=0) if len(seen) > FRONT // 4 else None
 
 
@@ -219,7 +247,7 @@ def _halved(image: np.ndarray) -> np.ndarray:
 
 
 def _square(portrait: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours ``(512, 512, 3)`` float32 in 0..255 and matte ``(512, 512)`` in 0..1."""
+    """Colours ``(512, 512, 3)`` float32 in 0..255 and alpha ``(512, 512)`` in 0..1."""
     from PIL import Image  # comes with diffusers
 
     if portrait.shape[2] == 3:
@@ -229,10 +257,10 @@ def _square(portrait: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     layers = [
         Image.fromarray(layer).resize((FRONT, FRONT), Image.Resampling.BICUBIC) for layer in np.moveaxis(pixels, 2, 0)
     ]
-    red, green, blue, matte = (np.asarray(layer) for layer in layers)
-    matte = (matte / 255).clip(0, 1)
-    colour = np.stack([red, green, blue], axis=2) / np.maximum(matte, 0.05)[..., None]
-    return colour.clip(0, 255), matte
+    red, green, blue, alpha = (np.asarray(layer) for layer in layers)
+    alpha = (alpha / 255).clip(0, 1)
+    colour = np.stack([red, green, blue], axis=2) / np.maximum(alpha, 0.05)[..., None]
+    return colour.clip(0, 255), alpha
 
 
 def _blurred(picture: np.ndarray, reach: int = 3) -> np.ndarray:

@@ -63,7 +63,7 @@ def build_head_mesh(head: ParametricHead, person: FittedHead, portrait: np.ndarr
     """The mesh of a person.
 
     Args:
-        portrait: the person at rest, uint8 ``(size, size, 3)``, or 4 channels with a matte.
+        portrait: the person at rest, uint8 ``(size, size, 3)``, or 4 channels with alpha.
         identity: has the colours of what the portrait does not show.
     """
     count = len(ARKIT_BLENDSHAPES)

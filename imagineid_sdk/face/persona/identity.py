@@ -26,6 +26,7 @@ from imagineid_sdk.face.persona.vocabulary import (
     GROWTH,
     HAIR_SHAPE,
     HAIR_TONES,
+    LOOKS,
     SHAVED,
     WORDS,
     colour_weights,
@@ -36,7 +37,6 @@ from imagineid_sdk.face.persona.vocabulary import (
 from imagineid_sdk.files import placed_when_complete, typed_write_errors
 
 FORMAT = "imagineid-identity-2"
-WORD_FIELDS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses", "light")
 
 VECTOR_SIZE = 20
 """Length of ``Identity.to_vector()``."""
@@ -44,7 +44,7 @@ VECTOR_SIZE = 20
 
 @dataclass(frozen=True, eq=False)
 class DecodedPortrait:
-    """Pixels uint8 ``(512, 512, 4)``, premultiplied colour and matte, and the state of the decoder that made them."""
+    """Pixels uint8 ``(512, 512, 4)``, premultiplied colour and alpha, and the state of the decoder that made them."""
 
     pixels: np.ndarray
     decoder: object
@@ -247,7 +247,7 @@ class Identity:
             return f"hair_shape is {self.hair_shape!r}, and up to four numbers from -1 to 1 are expected"
         if self.beard_growth is not None and not (_is_number(self.beard_growth) and 0 <= self.beard_growth <= 2):
             return f"beard_growth is {self.beard_growth!r}, and 0 to 2 is expected"
-        for name in WORD_FIELDS:
+        for name in LOOKS:
             if getattr(self, name) not in WORDS[name]:
                 return f"{name} is {getattr(self, name)!r}, and one of {', '.join(WORDS[name])} is expected"
         if not isinstance(self.model, str):

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from imagineid_sdk.errors import OptionError
-from imagineid_sdk.face.persona.vocabulary import WORDS, check_words, read_colour
+from imagineid_sdk.face.persona.vocabulary import LOOKS, WORDS, check_words, read_colour
 
 RGB: TypeAlias = tuple[int, int, int]
 
 COLOURED = ("hair_color", "clothes_color", "skin")
 """Overrides that may be a colour instead of a word."""
-
-LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses", "light")
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from torch import nn
 from imagineid_sdk.errors import OptionError
 from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.face.persona.identity import Identity
-from imagineid_sdk.face.persona.overrides import LOOKS, RGB, Overrides
+from imagineid_sdk.face.persona.overrides import RGB, Overrides
 from imagineid_sdk.face.persona.phenotype import age_parameter, phenotype_features
 from imagineid_sdk.face.persona.vocabulary import (
     BEARDS,
     HAIR_TONES,
+    LOOKS,
     SKINS,
     WORDS,
     nearest_color,
@@ -92,7 +93,14 @@ class VoiceAttributes:
 
 
 class PopulationPrior(ModelMixin, ConfigMixin):
-    """Table of synthetic people: factors ``(people, 6)``, words ``(people, 7)`` and colours ``(people, 9)``."""
+    """Table of synthetic people.
+
+    Buffers:
+        factors: ``(people, 6)``: gender 0..1, MakeHuman's age parameter, build 0..1, and shares of the african, asian
+            and caucasian base shapes.
+        looks: ``(people, 7)`` uint8: number of the word in each slot of ``LOOKS``.
+        colours: ``(people, 9)``: red, green and blue in 0..1 of hair, skin and clothes.
+    """
 
     @register_to_config
     def __init__(self, num_people: int = 1) -> None:

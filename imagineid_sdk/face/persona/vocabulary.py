@@ -55,6 +55,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "light": LIGHTS,
 }  # fmt: skip
 """The attribute words, one slot each, in the order in which the semantic adapter reads them."""
+LOOKS = ("hair", "hair_color", "eye_color", "beard", "clothes", "glasses", "light")
+"""Slots that a person has a word for; the other words follow from numbers."""
 HAIR_SHAPE = ("hair_height", "hair_width", "hair_length", "hairline")
 """Slots that say how a cut of hair is worn, each a figure of -1..1 in ``Identity.hair_shape``."""
 SHAVED = ("bald", "buzz cut", "balding")

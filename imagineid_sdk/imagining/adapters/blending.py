@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from torch import nn
 
-from imagineid_sdk.imagining.adapters.painting import Cover, Painter
+from imagineid_sdk.imagining.adapters.painting import MaskAndGain, Painter
 from imagineid_sdk.imagining.adapters.spatial import ResidualHeads, Residuals
 from imagineid_sdk.imagining.autoencoder import ResidualBlock, start_at_zero
 from imagineid_sdk.quantization import PackedModelMixin
@@ -64,7 +64,7 @@ class BlendingAdapter(PackedModelMixin, ConfigMixin):
         self.heads = ResidualHeads(width, tuple(skip_channels), tuple(skip_levels))
         self.mask = nn.Conv2d(width, 1, 3, padding=1)
         start_at_zero(self.mask, bias=-1.0)
-        self.cover = Cover(trunk_channels, map_channels)
+        self.cover = MaskAndGain(trunk_channels, map_channels)
         self.mouth = Painter(trunk_channels, map_channels, painter_width)
         self.eyes = Painter(trunk_channels, map_channels, painter_width)
 

@@ -31,7 +31,7 @@ class Region(NamedTuple):
 MOUTH, EYES = Region(32, 32), Region(52, 18)
 
 
-class Cover(nn.Module):
+class MaskAndGain(nn.Module):
     """Trunk features, maps and the warped portrait -> mask and gain of every cell. Starts at the portrait as it is."""
 
     def __init__(self, trunk_channels: int, map_channels: int, width: int = 32) -> None:

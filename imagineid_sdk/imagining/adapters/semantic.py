@@ -71,7 +71,7 @@ class SemanticAdapter(PackedModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self, inputs: int = 112, width: int = 128, pseudo_words: int = 8, hidden: int = 384, style_width: int = 128
+        self, inputs: int = 116, width: int = 128, pseudo_words: int = 8, hidden: int = 384, style_width: int = 128
     ) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,11 @@ from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, den
 from imagineid_sdk.imagining.sd15.prompt import NEGATIVE, describe, encode, pseudo_words
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.seeds import WINDOWS, torch_generator
+from imagineid_sdk.video.backdrop import Background
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, EulerDiscreteScheduler, UNetMotionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
 
 ADAPTERS = ("semantic", "spatial", "blending", "temporal")
 WINDOW, OVERLAP = 16, 3
@@ -63,15 +68,15 @@ class SD15Backend:
     """The networks of the imagining half. ``adapters`` names those that are switched on; ``device`` is where they
     run; ``background`` is a colour word for the prompt or None."""
 
-    autoencoder: Any
-    denoiser: Any
-    spatial_adapter: Any
-    text_encoder: Any
-    tokenizer: Any
-    scheduler: Any
+    autoencoder: AutoencoderKL | AutoencoderTiny
+    denoiser: UNetMotionModel
+    spatial_adapter: ControlNetModel
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler: EulerDiscreteScheduler
     adapters: tuple[str, ...]
     device: torch.device
-    background: Any = None
+    background: Background = None
 
     def __post_init__(self) -> None:
         if self.background is not None and self.background not in COLORS:
@@ -102,12 +107,12 @@ class SD15Backend:
         """Text embeddings of a person ``(1, tokens, width)``."""
         known = identity if "semantic" in self.adapters else None
         words = describe(known, f"plain {self.background or 'grey'}")
-        table = self.text_encoder.get_input_embeddings().weight
+        table = cast(torch.Tensor, self.text_encoder.get_input_embeddings().weight)
         pseudo = pseudo_words(known, self.tokenizer, table) if known else None
         return encode(self.tokenizer, self.text_encoder, *words, pseudo)
 
     @pinned
-    def portrait(
+    def sample_portrait(
         self, identity: Identity, geometry: FaceCurves, motion: torch.Tensor, steps: int | None = None,
         on_step: OnStep | None = None,
     ) -> torch.Tensor:  # fmt: skip
@@ -132,12 +137,12 @@ class SD15Backend:
 
     @pinned
     def scene(self, identity: Identity, latents: torch.Tensor, size: int = 512) -> SD15Scene:
-        """Everything that all frames of a person share; ``latents`` are those of ``portrait``; their size is the
+        """Everything that all frames of a person share; ``latents`` are those of `sample_portrait`; their size is the
         base model's."""
         return SD15Scene(identity, latents.to(self.device), self.semantics(identity))
 
     @pinned
-    def picture(self, scene: SD15Scene) -> np.ndarray:
+    def portrait_pixels(self, scene: SD15Scene) -> np.ndarray:
         """The reference frame, uint8 ``(1, size, size, 3)``."""
         return to_pixels(self._decode(scene.latents))
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from imagineid_sdk.imagining.backend import OnStep
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel, EulerDiscreteScheduler, UNetMotionModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +33,10 @@ class Known:
 class DenoisingNetworks:
     """The networks of one step; ``controlnet`` is None when the spatial adapter is off."""
 
-    denoiser: Any
-    controlnet: Any | None
+    denoiser: UNetMotionModel
+    controlnet: ControlNetModel | None
 
-    def noise_in(
+    def predict_noise(
         self, latents: torch.Tensor, time: torch.Tensor, text: torch.Tensor, curves: torch.Tensor | None
     ) -> torch.Tensor:
         """Predicted noise of ``latents`` ``(batch, frames, channels, height, width)``.
@@ -60,7 +63,7 @@ class DenoisingNetworks:
 
 def denoise_window(
     networks: DenoisingNetworks,
-    scheduler: Any,
+    scheduler: EulerDiscreteScheduler,
     noise: torch.Tensor,
     text: torch.Tensor,
     curves: torch.Tensor | None,
@@ -84,7 +87,7 @@ def denoise_window(
     spread = curves if curves is None else curves.repeat(rows, 1, 1, 1)
     for step, time in enumerate(scheduler.timesteps):
         scaled = scheduler.scale_model_input(latents, time)
-        predicted = networks.noise_in(scaled.expand(rows, *scaled.shape), time, text, spread)
+        predicted = networks.predict_noise(scaled.expand(rows, *scaled.shape), time, text, spread)
         if rows > 1:
             predicted = predicted[1:] + guidance * (predicted[:1] - predicted[1:])
         latents = scheduler.step(predicted[0], time, latents).prev_sample
@@ -99,7 +102,7 @@ def denoise_window(
 
 
 @contextmanager
-def without_motion(denoiser: Any) -> Iterator[None]:
+def without_motion(denoiser: UNetMotionModel) -> Iterator[None]:
     """Bypass the motion module within the block: the frozen 2D base is left."""
     from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 

@@ -10,9 +10,8 @@ import torch
 
 import imagineid_sdk
 from imagineid_sdk.face.animation.expression import EXPRESSION_MATRIX, EXPRESSIONS, add_expression, lip_gap
-from imagineid_sdk.face.animation.eyes import EYE_ROTATION
-from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX
-from imagineid_sdk.face.mesh.head import GAZE_PITCH, GAZE_YAW, ParametricHead
+from imagineid_sdk.face.blendshapes import BLENDSHAPE_INDEX, GAZE_PITCH, GAZE_YAW
+from imagineid_sdk.face.mesh.head import ParametricHead
 from imagineid_sdk.listening.profile import EMOTIONS
 
 UPPER_LIP, LOWER_LIP = 106, 98  # landmarks: the middle of the inner lips
@@ -61,8 +60,15 @@ def test_the_lip_gap_is_that_of_the_mesh(head):
     assert np.corrcoef(lip_gap(shapes), on_the_mesh)[0, 1] > 0.98
 
 
-def test_gaze_follows_the_eyes_of_the_head():
-    assert tuple(EYE_ROTATION) == (GAZE_YAW, GAZE_PITCH)
+def test_a_full_eye_look_turns_the_eye_by_the_angle_that_gaze_counts_on(head):
+    shapes = np.concatenate([face(), face(eyeLookOutLeft=1.0), face(eyeLookUpLeft=1.0)])
+    vertices = head(torch.zeros(head.config.num_identity_codes), torch.from_numpy(shapes), torch.zeros(3, 3)).vertices
+    first, size = head.config.num_vertices, head.config.num_eye_vertices
+    pupil = vertices[:, first + int(head.eye_directions[:, 2].argmax())] - vertices[:, first : first + size].mean(1)
+    straight, outwards, upwards = pupil / pupil.norm(dim=1, keepdim=True)
+    for turned, degrees in ((outwards, GAZE_YAW), (upwards, GAZE_PITCH)):
+        assert abs(float((straight @ turned).arccos().rad2deg()) - degrees) < 1.0
+    assert outwards[0] > straight[0] and upwards[1] > straight[1]
 
 
 def test_every_emotion_has_a_look_of_its_own():

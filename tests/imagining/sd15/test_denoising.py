@@ -44,9 +44,10 @@ def test_without_motion_the_frozen_base_is_left(base, moving):
     alone = base(latents, torch.tensor(500.0), encoder_hidden_states=text.expand(3, -1, -1)).sample
     networks = DenoisingNetworks(moving, None)
     with without_motion(moving):
-        still = networks.noise_in(latents[None], torch.tensor(500.0), text, None)[0]
+        still = networks.predict_noise(latents[None], torch.tensor(500.0), text, None)[0]
     assert torch.allclose(still, alone, atol=1e-5)  # the time's embedding is computed once instead of per frame
-    assert not torch.allclose(networks.noise_in(latents[None], torch.tensor(500.0), text, None)[0], alone, atol=1e-3)
+    moving_frames = networks.predict_noise(latents[None], torch.tensor(500.0), text, None)[0]
+    assert not torch.allclose(moving_frames, alone, atol=1e-3)
 
 
 @torch.no_grad()

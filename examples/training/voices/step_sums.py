@@ -1,11 +1,11 @@
 """What the emotion stage is trained on: the sums of every utterance of a corpus, clean and degraded.
 
-    python -m examples.training.voices.moments corpus/acted --copies 5
-    python -m examples.training.voices.moments corpus/telephone --copies 3 --telephone
-    python -m examples.training.voices.moments corpus/espeak corpus/recorded --share 0.5
+    python -m examples.training.voices.step_sums corpus/acted --copies 5
+    python -m examples.training.voices.step_sums corpus/telephone --copies 3 --telephone
+    python -m examples.training.voices.step_sums corpus/espeak corpus/recorded --share 0.5
 
-adds `moments_*.npy` to each corpus: all that comes before the emotion stage, with the frozen encoders, of the utterance
-itself and of copies that rooms, microphones, telephones and noise have changed.
+adds `step_sums_*.npy` to each corpus: all that comes before the emotion stage, with the frozen encoders, of the
+utterance itself and of copies that rooms, microphones, telephones and noise have changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 class Sums:
     """Utterances of a corpus end to end at 10 Hz: `edges[i]:edges[i + 1]` is copy `copies[i]` of utterance `picked[i]`.
 
-    rows (N, MOMENTS) float32; embeddings (copies, E); voices (copies, 256), pitch_statistics (copies, 8): what the
+    rows (N, STEP_SUMS) float32; embeddings (copies, E); voices (copies, 256), pitch_statistics (copies, 8): what the
     identity stage sees.
     """
 
@@ -62,7 +62,7 @@ def earlier_stages(weights: Path = WEIGHTS) -> Listener:
 
 
 def sums_of(listener: Listener, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows (steps, MOMENTS), embedding (E,), voice (256,) and pitch statistics (8,) of a sound of up to a minute."""
+    """Rows (steps, STEP_SUMS), embedding (E,), voice (256,) and pitch statistics (8,) of a sound of up to a minute."""
     stream = listener.open(FILE)
     stream.feed(samples)
     for _ in stream.finish():
@@ -70,8 +70,9 @@ def sums_of(listener: Listener, samples: np.ndarray) -> tuple[np.ndarray, np.nda
     prosody = analyse_prosody(samples)
     chosen = chosen_speech(prosody.speech)
     chosen = chosen if chosen.any() else np.ones(len(chosen), bool)
-    voice = listener.identity_encoder.voice.describe(samples_of(samples, chosen)).numpy()
-    return stream.sums, stream.who.embedding, voice, pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen])
+    voice = listener.identity_encoder.voice.embed(samples_of(samples, chosen)).numpy()
+    pitch = pitch_statistics(prosody.pitch[chosen], prosody.speech[chosen])
+    return stream.step_sums, stream.who.embedding, voice, pitch
 
 
 def make_sums(
@@ -93,7 +94,7 @@ def make_sums(
 
 def load_sums(folder: Path) -> Sums:
     """The sums of one corpus."""
-    return Sums(**{name: np.load(folder / f"moments_{name}.npy") for name in Sums.__dataclass_fields__})
+    return Sums(**{name: np.load(folder / f"step_sums_{name}.npy") for name in Sums.__dataclass_fields__})
 
 
 def main() -> None:
@@ -115,7 +116,7 @@ def main() -> None:
             samples = [augment.degrade(sound, rng, strength=0.7) for sound in samples]
         sums = make_sums(samples, options.copies, listener, rng, options.telephone)
         for name, value in vars(sums).items():
-            np.save(folder / f"moments_{name}.npy", picked[value] if name == "picked" else value)
+            np.save(folder / f"step_sums_{name}.npy", picked[value] if name == "picked" else value)
         _logger.info("%s: %d rows", folder, len(sums.rows))
 
 

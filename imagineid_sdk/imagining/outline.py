@@ -10,7 +10,7 @@ from imagineid_sdk.compiled import compiled
 from imagineid_sdk.imagining.pixels import blurred, gaussian, smoothstep
 
 PERSON_ABOVE, SEE_THROUGH_BELOW = 64, 128
-"""Matte (0..255) above which a pixel counts as part of the person, and below which it counts as see-through."""
+"""Alpha (0..255) above which a pixel counts as part of the person, and below which it counts as see-through."""
 WISPS = 8
 """Pixels along the person's outline within which hairs may stray, and be seen through."""
 GAP = 9
@@ -20,29 +20,29 @@ RIM = 3
 AROUND = 12.0
 """Standard deviation, in pixels, of the surroundings whose colour fills a hole."""
 DOTTED = 0.05, 0.1
-"""How much the matte (0..1) goes up and down again from pixel to pixel, on average: dots begin, and are certain."""
+"""How much alpha (0..1) goes up and down again from pixel to pixel, on average: dots begin, and are certain."""
 NEAR, SOFT = 3.0, 1.5
 """Standard deviations, in pixels: of the surroundings in which dots are looked for, and of the blur over them."""
 HELD = 0.15, 0.85
-"""Blurred matte that becomes 0, and 1. Steeper edges make curls look cut out with scissors."""
+"""Blurred alpha that becomes 0, and 1. Steeper edges make curls look cut out with scissors."""
 EDGE = 2
 """Pixels along the outline that get their colour from farther inside. With 4, skin covers a narrow beard."""
 CUT_OFF, FADE = 24, 8
 """Rows at the top that get the colours of those below them, and rows over which that fades."""
 
 
-def mended(pixels: np.ndarray) -> np.ndarray:
-    """uint8 ``(height, width, 4)``, premultiplied colour and matte: what is not connected to the middle of the picture
+def mend_outline(pixels: np.ndarray) -> np.ndarray:
+    """uint8 ``(height, width, 4)``, premultiplied colour and alpha: what is not connected to the middle of the picture
     goes, dots become soft edges, and dark lines and small holes get the colour beside them."""
     pixels = _without_rim(_without_dots(_hair_to_the_edge(pixels)))
-    matte = pixels[..., 3]
-    height, width = matte.shape
-    middle = np.zeros(matte.shape, np.bool_)
+    alpha = pixels[..., 3]
+    height, width = alpha.shape
+    middle = np.zeros(alpha.shape, np.bool_)
     middle[height // 2, width // 2] = True
-    person = _grown(connected(matte > PERSON_ABOVE, middle), WISPS)
+    person = _grown(connected(alpha > PERSON_ABOVE, middle), WISPS)
     kept = pixels * person[..., None].astype(np.uint8)
     seen_through = kept[..., 3] < SEE_THROUGH_BELOW
-    border = np.zeros(matte.shape, np.bool_)
+    border = np.zeros(alpha.shape, np.bool_)
     border[0] = border[:, 0] = border[:, -1] = True  # not below: clothes are cut off there
     outside = connected(seen_through, border)
     enclosed = seen_through & ~outside
@@ -113,12 +113,12 @@ def _without_dots(pixels: np.ndarray) -> np.ndarray:
 def _without_rim(pixels: np.ndarray) -> np.ndarray:
     """The decoder draws a dark line around the person. It gets the colours beside it, farther inside."""
     planes = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 255
-    matte = planes[:, 3:]
-    inside = 1 - F.max_pool2d((matte < SEE_THROUGH_BELOW / 255).float(), 2 * EDGE + 1, 1, EDGE)
+    alpha = planes[:, 3:]
+    inside = 1 - F.max_pool2d((alpha < SEE_THROUGH_BELOW / 255).float(), 2 * EDGE + 1, 1, EDGE)
     near = blurred(planes * inside, gaussian(EDGE))
-    colour = near[:, :3] / near[:, 3:].clamp_min(1e-6) * matte
+    colour = near[:, :3] / near[:, 3:].clamp_min(1e-6) * alpha
     share = (1 - inside) * smoothstep(near[:, 3:], 0.005, 0.03)  # hairs that stray farther keep their own
-    mixed = torch.cat([planes[:, :3] + share * (colour - planes[:, :3]), matte], dim=1)
+    mixed = torch.cat([planes[:, :3] + share * (colour - planes[:, :3]), alpha], dim=1)
     return mixed[0].mul(255).round().byte().movedim(0, -1).contiguous().numpy()
 
 

@@ -1,6 +1,6 @@
-"""How well moods of real people are heard. Prints markdown tables, real recordings first.
+"""How well emotions of real people are heard. Prints markdown tables, real recordings first.
 
-    python -m benchmarks.moods --emodb EMODB --corpora corpus/acted corpus/espeak corpus/recorded --speech SPEECH
+    python -m benchmarks.emotion --emodb EMODB --corpora corpus/acted corpus/espeak corpus/recorded --speech SPEECH
 
 EMODB holds recordings of the Berlin Database of Emotional Speech (SSTTTEv.flac: speaker, sentence, emotion, take).
 
@@ -40,8 +40,8 @@ from benchmarks.tables import Row, print_table
 from examples.training.train_emotion import left_out, load_examples
 from examples.training.voices.acted import SPEAKERS
 from examples.training.voices.features import WEIGHTS
-from examples.training.voices.moments import earlier_stages
-from imagineid_sdk.listening.emotion import EmotionEncoder, hear_emotion, moments, pooled
+from examples.training.voices.step_sums import earlier_stages
+from imagineid_sdk.listening.emotion import EmotionEncoder, hear_emotion, pooled, sum_steps
 from imagineid_sdk.listening.listener import Listener
 from imagineid_sdk.listening.profile import TRACK_RATE, ProsodyTrack, VoiceProfile
 from imagineid_sdk.listening.stream import LIVE
@@ -51,24 +51,24 @@ from imagineid_sdk.listening.visemes import VISEMES
 
 
 def identity_rows(recordings: Sequence[Recording]) -> list[Row]:
-    """Whether the nearest voice is the same actor, where the same actor is only there in other moods."""
+    """Whether the nearest voice is the same actor, where the same actor is only there in other emotions."""
     embeddings = np.stack([r.embedding for r in recordings])
     near = embeddings @ embeddings.T
     actor = np.array([r.actor for r in recordings])
-    mood = np.array([r.emotion for r in recordings])
+    emotion = np.array([r.emotion for r in recordings])
     everyone, pairs = [], []
     for k, row in enumerate(near):
-        same, other = (actor == actor[k]) & (mood != mood[k]), actor != actor[k]
+        same, other = (actor == actor[k]) & (emotion != emotion[k]), actor != actor[k]
         everyone.append(row[same].max() > row[other].max())
         pairs.append((row[same][:, None] > row[other][None]).mean())
     against = {"all recordings of the others": np.mean(everyone), "one recording of another": np.mean(pairs)}
-    return [{"the same actor in another mood against": who, "R@1": f"{value:.2f}"} for who, value in against.items()]
+    return [{"the same actor in another emotion against": who, "R@1": f"{value:.2f}"} for who, value in against.items()]
 
 
 def probe_rows(heard: dict[str, tuple[EmotionEncoder, list[Recording]]]) -> list[Row]:
-    """How well ridge regression tells actor, sentence and mood from what each stage passes on.
+    """How well ridge regression tells actor, sentence and emotion from what each stage passes on.
 
-    Actors are told across sentences, sentences and moods across actors.
+    Actors are told across sentences, sentences and emotions across actors.
     """
     seen: dict[str, np.ndarray] = {}
     for name, (stage, recordings) in heard.items():
@@ -78,17 +78,17 @@ def probe_rows(heard: dict[str, tuple[EmotionEncoder, list[Recording]]]) -> list
         with torch.no_grad():
             seen[f"{name}: without voice and words"] = stage.residual(sums, voices).numpy()
             logits, strength = stage(sums, voices)
-            seen[f"{name}: moods and strength"] = torch.cat([logits.softmax(1), strength[:, None]], dim=1).numpy()
-    actor, sentence, mood = (
+            seen[f"{name}: emotions and strength"] = torch.cat([logits.softmax(1), strength[:, None]], dim=1).numpy()
+    actor, sentence, emotion = (
         np.array([getattr(r, name) for r in recordings]) for name in ("actor", "sentence", "emotion")
     )
     rows = [
         {
             "what": name, "tells the actor": f"{probed(x, actor, sentence):.2f}",
-            "the sentence": f"{probed(x, sentence, actor):.2f}", "the mood": f"{probed(x, mood, actor):.2f}",
+            "the sentence": f"{probed(x, sentence, actor):.2f}", "the emotion": f"{probed(x, emotion, actor):.2f}",
         } for name, x in seen.items()
     ]  # fmt: skip
-    chance = [f"{1 / len(set(labels)):.2f}" for labels in (actor, sentence, mood)]
+    chance = [f"{1 / len(set(labels)):.2f}" for labels in (actor, sentence, emotion)]
     return [*rows, dict(zip(rows[0], ["chance", *chance], strict=True))]
 
 
@@ -118,7 +118,7 @@ def factor_rows(recordings: Sequence[Recording], profiles: Sequence[VoiceProfile
         key = (a.actor == b.actor, a.sentence == b.sentence, a.emotion == b.emotion)
         cases.setdefault(key, []).append([distance(heard_a, heard_b) for distance in outputs.values()])
     whole = np.mean(cases[False, False, False], axis=0)
-    titles = {"the mood": (True, True, False), "the actor": (False, True, True), "the sentence": (True, False, True)}
+    titles = {"the emotion": (True, True, False), "the actor": (False, True, True), "the sentence": (True, False, True)}
     rows = [{"changed": "everything (100 %)", "pairs": str(len(cases[False, False, False]))}]
     rows[0] |= {name: f"{value:.2f}" for name, value in zip(outputs, whole, strict=True)}
     for title, key in titles.items():
@@ -134,7 +134,7 @@ def factor_rows(recordings: Sequence[Recording], profiles: Sequence[VoiceProfile
 
 STREAM = {
     "changes": "changes of the label in a clip",
-    "others": "moods in the first 3 s that are neither neutral nor the last",
+    "others": "emotions in the first 3 s that are neither neutral nor the last",
     "step": "largest change of what the face is asked for within 0.2 s",
     "jump": "largest change of the probabilities within 0.2 s",
     "half": "seconds until half of the last intensity",
@@ -143,7 +143,7 @@ STREAM = {
 
 
 def joined(recordings: Sequence[Recording], seconds: float) -> list[Speech]:
-    """Recordings of one actor in one mood, one after the other, until there is enough."""
+    """Recordings of one actor in one emotion, one after the other, until there is enough."""
     result = []
     for key in sorted({(r.actor, r.emotion) for r in recordings}):
         parts = [r.speech.samples for r in recordings if (r.actor, r.emotion) == key]
@@ -153,7 +153,7 @@ def joined(recordings: Sequence[Recording], seconds: float) -> list[Speech]:
 
 
 def stream_row(listener: Listener, speech: Speech) -> dict[str, float]:
-    """How the course of the mood comes about while the sound comes in."""
+    """How the course of the emotion comes about while the sound comes in."""
     stream, course, labels, sure = listener.open(LIVE), [], [], []
     for start in range(0, len(speech.samples), RATE // 10):
         stream.feed(speech.samples[start : start + RATE // 10])
@@ -195,7 +195,7 @@ def time_rows(listener: Listener) -> list[Row]:
     embedding = np.zeros(listener.identity_encoder.config.embedding_size, np.float32)
 
     def stage() -> None:
-        hear_emotion(listener.emotion_encoder, moments(features, prosody, visemes), embedding, frames)
+        hear_emotion(listener.emotion_encoder, sum_steps(features, prosody, visemes), embedding, frames)
 
     sound = Speech("noise", 0.1 * rng.standard_normal(30 * RATE).astype(np.float32)).clip
     rows = []
@@ -211,7 +211,7 @@ def time_rows(listener: Listener) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class MoodBench:
+class EmotionBench:
     """What the parts work with. recordings: by condition; stages: by actor, none of which was trained on that actor;
     listeners: of the shipped stage and, where there is one, of the jointly trained one."""
 
@@ -229,7 +229,7 @@ class MoodBench:
         return next(iter(self.listeners.values()))
 
 
-def judge_answers(bench: MoodBench) -> None:
+def judge_answers(bench: EmotionBench) -> None:
     """How often right, strangers to everything first."""
     for title, trained in (("Actors that nothing was trained on", False), ("One actor left out at a time", True)):
         some = {
@@ -240,8 +240,8 @@ def judge_answers(bench: MoodBench) -> None:
             print_answers(title, some, bench.stages)
 
 
-def judge_streams(bench: MoodBench) -> None:
-    """Two moods of each actor."""
+def judge_streams(bench: EmotionBench) -> None:
+    """Two emotions of each actor."""
     found = []
     for actor, stage in bench.stages.items():
         listener = _with(bench.shipped, stage)
@@ -252,11 +252,11 @@ def judge_streams(bench: MoodBench) -> None:
         print_table("In a stream", stream_rows(found), note)
 
 
-def judge_identity(bench: MoodBench) -> None:
-    print_table("Identity when only the mood changes", identity_rows(bench.plain))
+def judge_identity(bench: EmotionBench) -> None:
+    print_table("Identity when only the emotion changes", identity_rows(bench.plain))
 
 
-def judge_leakage(bench: MoodBench) -> None:
+def judge_leakage(bench: EmotionBench) -> None:
     """This stage, and the one that was trained jointly with the others."""
     heard = {}
     for name, listener in bench.listeners.items():  # what comes before the stage is another listener's own, too
@@ -280,16 +280,16 @@ def judge_leakage(bench: MoodBench) -> None:
             print_table(f"Leakage in listening, {name}", listening_leakage(listener.listen, clips, takes))
 
 
-def judge_calm(bench: MoodBench) -> None:
+def judge_calm(bench: EmotionBench) -> None:
     if bench.calm:
         print_table("Calm speech of other people and microphones", calm_rows(bench.shipped, bench.calm))
 
 
-def judge_time(bench: MoodBench) -> None:
+def judge_time(bench: EmotionBench) -> None:
     print_table("Time", time_rows(bench.shipped))
 
 
-PARTS: dict[str, Callable[[MoodBench], None]] = {
+PARTS: dict[str, Callable[[EmotionBench], None]] = {
     "answers": judge_answers, "streams": judge_streams, "identity": judge_identity, "leakage": judge_leakage,
     "calm": judge_calm, "time": judge_time,
 }  # fmt: skip
@@ -317,7 +317,7 @@ def main() -> None:
     if options.jointly:
         listeners["trained jointly"] = _with(earlier_stages(options.jointly), _stage(options.jointly))
     calm = find_speech(options.speech)[0] if options.speech else []
-    bench = MoodBench(recordings, stages, listeners, calm)
+    bench = EmotionBench(recordings, stages, listeners, calm)
     for name in options.parts:
         PARTS[name](bench)
 
@@ -334,13 +334,13 @@ def print_answers(title: str, recordings: dict[str, list[Recording]], stages: di
 
 
 def calm_rows(listener: Listener, clips: Sequence[Speech]) -> list[Row]:
-    moods = [(clip.name, listener.listen(clip.first(8.0).clip).emotion) for clip in clips]
+    emotions = [(clip.name, listener.listen(clip.first(8.0).clip).emotion) for clip in clips]
     rows = [
-        {"clip": name, "heard": mood.label, "P(neutral)": f"{mood.probabilities[0]:.2f}",
-         "intensity": f"{mood.intensity:.2f}"} for name, mood in moods
+        {"clip": name, "heard": emotion.label, "P(neutral)": f"{emotion.probabilities[0]:.2f}",
+         "intensity": f"{emotion.intensity:.2f}"} for name, emotion in emotions
     ]  # fmt: skip
-    share = np.mean([mood.label == "neutral" for _, mood in moods])
-    intensity = np.mean([mood.intensity for _, mood in moods])
+    share = np.mean([emotion.label == "neutral" for _, emotion in emotions])
+    intensity = np.mean([emotion.intensity for _, emotion in emotions])
     return [*rows, {"clip": "all", "heard": f"neutral {share:.2f}", "P(neutral)": "-", "intensity": f"{intensity:.2f}"}]
 
 
