@@ -4,7 +4,7 @@
     python -m benchmarks.fuzz --full             10,000 sounds, 2,000 identities, 500 models, 2,000 sets of options
     python -m benchmarks.fuzz --only audio:4711  one case again, with its traceback
 
-Every case is drawn from the seed, the room and its number alone. Each room runs in a process of its own, so that a
+Every case is drawn from the seed, the target and its number alone. Each target runs in a process of its own, so that a
 crash or a hang is counted and the next case goes on. Exit status 1 if anything was found.
 """
 
@@ -29,7 +29,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from benchmarks.fuzz_cases import ROOMS, Case
+from benchmarks.fuzz_cases import TARGETS, Case
 from benchmarks.tables import Row, print_table
 
 CASES = {"audio": 10_000, "identity": 2_000, "model": 500, "options": 2_000}
@@ -50,16 +50,16 @@ ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 ADDRESS_SPACE = 12 << 30
 
 
-# --- the process of a room --------------------------------------------------------------------------------------------
+# --- the process of a target ------------------------------------------------------------------------------------------
 
 
-def run_case(case: Case, seed: int, room: str, number: int) -> dict[str, Any]:
+def run_case(case: Case, seed: int, target: str, number: int) -> dict[str, Any]:
     """What came of one case: a result, a typed error, or a failure with its place."""
     from pydantic import ValidationError
 
     from imagineid_sdk.errors import ImagineIDError
 
-    draw = np.random.default_rng([seed, sorted(ROOMS).index(room), number])
+    draw = np.random.default_rng([seed, sorted(TARGETS).index(target), number])
     try:
         case(draw, number)
         return {"outcome": "result"}
@@ -71,7 +71,7 @@ def run_case(case: Case, seed: int, room: str, number: int) -> dict[str, Any]:
         return {"outcome": "failure", "what": f"{type(error).__name__} at {place}: {str(error)[:160]}"}
 
 
-def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
+def work(target: str, seed: int, first: int, last: int, output: IO[str]) -> None:
     """Cases one after the other; a line of json before and after each."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
 
@@ -80,11 +80,11 @@ def work(room: str, seed: int, first: int, last: int, output: IO[str]) -> None:
         output.flush()
 
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        case = ROOMS[room](Path(folder))
+        case = TARGETS[target](Path(folder))
         for number in range(first, last):
             say(begin=number)
             begun = time.perf_counter()
-            facts = run_case(case, seed, room, number)
+            facts = run_case(case, seed, target, number)
             spent = time.perf_counter() - begun
             say(
                 end=number,
@@ -118,7 +118,7 @@ def children() -> int:
 
 @dataclass
 class Findings:
-    """What was seen of a room."""
+    """What was seen of a target."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: dict[str, list[int]] = field(default_factory=dict)
@@ -164,19 +164,19 @@ def patience() -> float:
     return HANG * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def watch(room: str, seed: int, count: int, seconds: float) -> Findings:
-    """Run a room's cases until there are enough of them or the time is over."""
+def watch(target: str, seed: int, count: int, seconds: float) -> Findings:
+    """Run a target's cases until there are enough of them or the time is over."""
     found, number = Findings(), 0
     while number < count and found.seconds < seconds:
-        number = watch_process(room, seed, number, count, seconds - found.seconds, found)
+        number = watch_process(target, seed, number, count, seconds - found.seconds, found)
         found.settle()
     return found
 
 
-def watch_process(room: str, seed: int, first: int, last: int, seconds: float, found: Findings) -> int:
+def watch_process(target: str, seed: int, first: int, last: int, seconds: float, found: Findings) -> int:
     """One process until it ends, hangs or crashes, or so many seconds after its first case; the number of the next
     case."""
-    command = [sys.executable, "-m", "benchmarks.fuzz", "--worker", room, str(first), str(last), "--seed", str(seed)]
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--worker", target, str(first), str(last), "--seed", str(seed)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
         env=os.environ | ONE_ARENA,
@@ -195,7 +195,9 @@ def watch_process(room: str, seed: int, first: int, last: int, seconds: float, f
                     if running >= 0:
                         found.fail(f"the process ended with status {process.wait()}", running)
                     elif next_number == first:
-                        raise RuntimeError(f"the process of {room} did not start: run it with --only {room}:{first}")
+                        raise RuntimeError(
+                            f"the process of {target} did not start: run it with --only {target}:{first}"
+                        )
                     return next_number
                 *lines, rest = (rest + part).split(b"\n")
                 for line in lines:
@@ -212,11 +214,11 @@ def watch_process(room: str, seed: int, first: int, last: int, seconds: float, f
     return next_number
 
 
-def row_of(room: str, found: Findings) -> Row:
+def row_of(target: str, found: Findings) -> Row:
     cases = sum(found.outcomes.values())
     results, failures = found.outcomes["result"], found.outcomes["failure"]
     return {
-        "room": room, "cases": f"{cases}", "results": f"{results}", "typed errors": f"{cases - results - failures}",
+        "target": target, "cases": f"{cases}", "results": f"{results}", "typed errors": f"{cases - results - failures}",
         "failures": f"{failures}", "slowest, s": f"{found.slowest:.1f}",
         "memory grew, MiB": f"{max(0, found.growth):.0f}", "open files grew": f"{max(0, found.file_growth)}",
         "programs left": f"{found.left}", "s": f"{found.seconds:.0f}",
@@ -225,34 +227,36 @@ def row_of(room: str, found: Findings) -> Row:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="for all rooms together")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
     parser.add_argument("--full", action="store_true", help=f"all cases, however long they take: {CASES}")
-    parser.add_argument("--rooms", nargs="+", choices=sorted(ROOMS), default=list(CASES))
+    parser.add_argument("--targets", nargs="+", choices=sorted(TARGETS), default=list(CASES))
     parser.add_argument("--seed", type=int, default=22)
-    parser.add_argument("--only", metavar="ROOM:NUMBER", help="one case, with its traceback")
+    parser.add_argument("--only", metavar="TARGET:NUMBER", help="one case, with its traceback")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
-        room, first, last = options.worker
+        target, first, last = options.worker
         with os.fdopen(os.dup(1), "w") as output, open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)  # what the libraries print is no line of ours
-            work(room, options.seed, int(first), int(last), output)
+            work(target, options.seed, int(first), int(last), output)
         return 0
     if options.only:
-        room, number = options.only.split(":")
+        target, number = options.only.split(":")
         with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-            draw = np.random.default_rng([options.seed, sorted(ROOMS).index(room), int(number)])
-            print(ROOMS[room](Path(folder))(draw, int(number)))
+            draw = np.random.default_rng([options.seed, sorted(TARGETS).index(target), int(number)])
+            print(TARGETS[target](Path(folder))(draw, int(number)))
         return 0
-    total = sum(SHARES[room] for room in options.rooms)
+    total = sum(SHARES[target] for target in options.targets)
     rows, bad = [], False
-    for room in options.rooms:
-        found = watch(room, options.seed, CASES[room], 1e9 if options.full else options.seconds * SHARES[room] / total)
-        rows.append(row_of(room, found))
+    for target in options.targets:
+        found = watch(
+            target, options.seed, CASES[target], 1e9 if options.full else options.seconds * SHARES[target] / total
+        )
+        rows.append(row_of(target, found))
         bad |= found.bad
         for what, numbers in sorted(found.failures.items()):
-            print(f"{room}: {len(numbers)} x {what} (such as --only {room}:{numbers[0]})", flush=True)
-        print(f"{room}: {dict(found.outcomes)}", flush=True)
+            print(f"{target}: {len(numbers)} x {what} (such as --only {target}:{numbers[0]})", flush=True)
+        print(f"{target}: {dict(found.outcomes)}", flush=True)
     print_table(f"Fuzzing, seed {options.seed}", rows)
     return int(bad)
 

@@ -209,4 +209,4 @@ def options_cases(folder: Path) -> Case:
     return case
 
 
-ROOMS = {"audio": audio_cases, "identity": identity_cases, "model": model_cases, "options": options_cases}
+TARGETS = {"audio": audio_cases, "identity": identity_cases, "model": model_cases, "options": options_cases}

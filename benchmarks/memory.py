@@ -18,7 +18,7 @@ from speed import RATE, peak_mb, speech, speech_blocks  # beside this file
 
 WAYS = ("call", "write_mp4", "stream")
 CALL_LIMIT = 600
-"""Seconds above which a call is not tried: its frames alone are 5 MB a second."""
+"""Seconds above which a call is not tried: its frames alone are 20 MB a second."""
 
 
 def peak_of(way: str, seconds: float, fps: float) -> float:

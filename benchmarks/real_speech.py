@@ -109,7 +109,7 @@ WORD_SPEAKERS = (
 )  # fmt: skip
 
 
-def dequantize(package: str, folder: Path) -> Path:
+def unpack(package: str, folder: Path) -> Path:
     """The folder with the files of a Debian package, fetched and unpacked where it isn't there yet."""
     target = folder / package
     if not target.exists():
@@ -191,7 +191,7 @@ def main() -> None:
     options.packages.mkdir(parents=True, exist_ok=True)
     print("| clip | seconds | package | licence |\n|---|---|---|---|")
     for speaker in (*SPEAKERS, *WORD_SPEAKERS):
-        clips = two_clips(speaker, dequantize(speaker.package, options.packages), options.seconds)
+        clips = two_clips(speaker, unpack(speaker.package, options.packages), options.seconds)
         for letter, samples in zip("ab", clips, strict=True):
             folder = options.out / "words" if speaker.words else options.out
             path = folder / f"{speaker.stem}_{letter}.wav"

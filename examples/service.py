@@ -24,7 +24,7 @@ from imagineid_sdk import ImagineIDError, ImagineIDPipeline, load_audio
 logger = logging.getLogger("service")
 NUMBERS = {"seed": int, "fps": float, "emotion_intensity": float, "head_motion": float, "blink": float, "gaze": float}
 WORDS = ("emotion", "gender", "hair", "background")
-COLOURS = ("green", "white", "black", "grey", "blue", "transparent")
+COLOURS = ("green", "white", "black", "grey", "blue")
 
 
 class Service(ThreadingHTTPServer):

@@ -5,13 +5,14 @@
     imagineid listen AUDIO [--json]         what the voice tells, without a picture
     imagineid export AUDIO -o TALK.csv -o TALK.glb         the same as other files: video, motion, mesh
     imagineid faces AUDIO -n 8 -o FACES.png several people the voice could belong to
-    imagineid info MODEL                    what a model is made of: checkpoints, sizes, licences; downloads nothing
+    imagineid info RECIPE                   which checkpoints a recipe takes, sizes, licences; downloads nothing
     imagineid verify VIDEO                  whether it says that a machine made it: metadata, signature, watermark
     imagineid app                           a page in the browser, with a live microphone
     imagineid batch FOLDER -o OUT           a video of every clip, on this machine or a Ray cluster
 
-Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (verify), 2 a
-mistake that one line explains, 130 interrupted. All that can be checked is checked before the model is loaded.
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 nothing found (verify) or
+clips failed (batch), 2 a mistake that one line explains, 128 + N ended by signal N (130 by Ctrl-C). All that can be
+checked is checked before the model is loaded.
 """
 
 from __future__ import annotations
@@ -334,7 +335,7 @@ def _names(given: str) -> tuple[str, ...]:
 
 
 def add_listen(add_command: AddCommand) -> None:
-    parser = add_command("listen", listen, "tell what the voice says about its owner; no picture")
+    parser = add_command("listen", listen, "tell what the voice says about the speaker; no picture")
     add_sound(parser)
     parser.add_argument("--json", action="store_true", help="everything, for programs")
 

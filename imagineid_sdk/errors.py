@@ -68,7 +68,7 @@ class HubError(ModelError):
 
 
 class IdentityFileError(ImagineIDError, ValueError):
-    """A saved identity can't be read: not an identity file, damaged, or made for another model."""
+    """A saved identity can't be read: not an identity file, damaged, or made for another head."""
 
 
 class MissingExtraError(ImagineIDError, ImportError):

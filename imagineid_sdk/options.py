@@ -145,7 +145,7 @@ class GenerateOptions(PortraitOptions):
         emotion: "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted" or "contemptuous", instead of
             the one heard; at intensity 0.8 unless `emotion_intensity` is given.
         emotion_intensity: 0 to 1, instead of the one heard.
-        head_motion, blink, gaze: 0 to 2: none, as people do, lively.
+        head_motion, blink, gaze: 0 none, 1 natural, 2 strongest.
         output_type: "uint8" ``(frames, height, width, 3)``, "np" float32 in [0, 1], "pt" the same as a tensor with
             channels before height, "pil" a list of pictures, "latent" ``(frames, channels, height, width)``,
             "none" makes no frames: for ``out.motion`` and ``out.save_mesh``.

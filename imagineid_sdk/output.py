@@ -125,7 +125,7 @@ class ImagineIDOutput(BaseOutput):
     def _savable(self) -> np.ndarray:
         frames = self.frames
         if isinstance(frames, np.ndarray) and not frames.size:
-            raise OptionError("There are no frames, as output_type='none' wished. Call again without it.")
+            raise OptionError("There are no frames because of output_type='none'. Call again without it.")
         if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
             raise OptionError("Only frames with output_type='uint8' can be saved. Call again with it (the default).")
         return frames

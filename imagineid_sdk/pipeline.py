@@ -1,4 +1,4 @@
-"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the rooms and stays thin."""
+"""The pipeline: audio -> listening -> face -> imagining -> video. It wires the stages and stays thin."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         Args:
             model: None is the embedded ``tiny`` (offline); a folder, a Hub repository ``owner/name``, the recipe
                 ``sd15`` of public checkpoints, or a recipe of your own (a json file).
-            **options: the fields of `LoadOptions`, such as ``dtype``; of a recipe other sources of roles, such as
-                ``denoiser="owner/name"``; else components instead of the stored ones, and options of
+            **options: the fields of `LoadOptions`, such as ``dtype``. For a recipe: another source for a role, such as
+                ``denoiser="owner/name"``. For other models: components that replace the stored ones, and options of
                 `diffusers.DiffusionPipeline.from_pretrained`. Unknown ones are refused before anything is loaded.
 
         Raises:
@@ -224,8 +224,8 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         """What ``pipe(audio).save(target)`` writes, for clips of any length: sound and frames only pass through;
         returns the person.
 
-        Up to 112 seconds the voice is heard as a whole; of longer clips these settle the person, and the usual emotion,
-        loudness and pitch are those of the last minute.
+        Up to 112 seconds the voice is heard as a whole. In longer clips the first 112 seconds decide the person; usual
+        emotion, loudness and pitch are those of the last minute.
 
         Args:
             target: path of an mp4, or another video that ``out.save`` knows; or an open binary file such as

@@ -261,21 +261,21 @@ def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_path, sent, status):
-    soundfile.write(tmp_path / "minute.wav", make_voice(20.0), 16_000)
-    command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "minute.wav")]
+    soundfile.write(tmp_path / "speech.wav", make_voice(12.0), 16_000)
+    command = [sys.executable, "-m", "imagineid_sdk.cli", "generate", str(tmp_path / "speech.wav")]
     command += ["-o", str(tmp_path / "talk.mp4"), "--portrait-steps", "1"]
     as_in_a_terminal = {"start_new_session": True, "preexec_fn": lambda: signal.signal(sent, signal.SIG_DFL)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **as_in_a_terminal) as process:
         deadline = time.monotonic() + 60
         while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)  # until it is at work: the unfinished video lies beside the sound
-        time.sleep(1)
+        time.sleep(0.5)
         os.killpg(process.pid, sent)
         _, message = process.communicate(timeout=60)
     assert process.returncode == status
     if sent == signal.SIGINT:
         assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
-    assert os.listdir(tmp_path) == ["minute.wav"]
+    assert os.listdir(tmp_path) == ["speech.wav"]
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

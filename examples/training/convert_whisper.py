@@ -26,7 +26,7 @@ def read_ctranslate2(path: Path) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
 
         def number(code: str) -> int:
-            return struct.dequantize("<" + code, file.read(struct.calcsize(code)))[0]
+            return struct.unpack("<" + code, file.read(struct.calcsize(code)))[0]
 
         def text() -> str:
             return file.read(number("H"))[:-1].decode()

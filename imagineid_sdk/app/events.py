@@ -42,7 +42,7 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True, eq=False)
 class ClipEvents:
-    """Events of the tab "From a clip". Each gives the new values of some controls, see `page._ClipRoom.connect`."""
+    """Events of the tab "From a clip". Each gives the new values of some controls, see `page._ClipTab.connect`."""
 
     studio: Studio
     visitors: Visitors

@@ -75,11 +75,11 @@ def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
         gr.HTML(INTRODUCTION, elem_id="introduction")
         with gr.Tabs(elem_id="ways"):
             with gr.Tab("From a clip"):
-                clip_room = _ClipRoom()
+                clip_tab = _ClipTab()
             with gr.Tab("Live"):
-                live_room = _LiveRoom(visitors)
-        clip_room.connect(ClipEvents(studio, visitors), queued)
-        live_room.connect(studio, visitors, queued, clip_room.wishes)
+                live_tab = _LiveTab(visitors)
+        clip_tab.connect(ClipEvents(studio, visitors), queued)
+        live_tab.connect(studio, visitors, queued, clip_tab.wishes)
 
         def forget(request: gr.Request) -> None:
             visitors.forget(str(request.session_hash))
@@ -88,7 +88,7 @@ def make_page(studio: Studio, folder: Path, at_once: int) -> gr.Blocks:
     return page
 
 
-class _ClipRoom:
+class _ClipTab:
     """Clip, faces, wishes, video, and the same face with new words."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class _ClipRoom:
         self.cancel.click(events.cancel, None, None, queue=False)
 
 
-class _LiveRoom:
+class _LiveTab:
     """The microphone, and the face that speaks along."""
 
     def __init__(self, visitors: Visitors) -> None:

@@ -60,7 +60,9 @@ class Processes:
                     if tries[job.clip] < TRIES:
                         waiting.append(job)
                         continue
-                    yield Entry.failure(job, f"The process died {TRIES} times: killed, or out of memory. Use fewer.")
+                    yield Entry.failure(
+                        job, f"The process died {TRIES} times: killed, or out of memory. Use fewer workers."
+                    )
 
     def _submit(self, job: Job) -> Future[Entry]:
         try:

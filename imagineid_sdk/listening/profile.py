@@ -1,4 +1,4 @@
-"""What a voice says about its owner and about the moment: plain results of the listening room, free of torch.
+"""What a voice says about its owner and about the moment: plain results of listening, free of torch.
 
 `VoiceProfile` is what `Listener.listen` returns. Everything is either a track over time, sampled 50 times a second, or
 one figure for the clip. A *frame* of listening is 20 ms; frame i of a track is centred on (i + 0.5) / 50 s of the clip.

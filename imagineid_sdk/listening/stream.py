@@ -53,7 +53,7 @@ from imagineid_sdk.precision import pinned
 if TYPE_CHECKING:
     from imagineid_sdk.listening.listener import Listener
 
-KEPT_SAMPLES = 3000
+KEPT_FRAMES = 3000
 """Frames (one minute) that are kept: the voice's usual figures are taken from them."""
 
 _PITCH_CONTEXT = 25  # frames before a segment from which the path of the pitch is followed
@@ -67,7 +67,7 @@ _FRAME_REACH = 2  # hops that measuring a frame reaches beyond it
 class Latency:
     """Length and look-ahead of a segment, in frames of 20 ms.
 
-    `hop` samples become final together, when `ahead` more are there. The speech encoder hears `context` of the past
+    `hop` frames become final together, when `ahead` more are there. The speech encoder hears `context` of the past
     again. `context` and `hop` are multiples of 10, and on the encoder's own grid where they exceed its window.
     """
 
@@ -192,7 +192,7 @@ class ListeningStream:
         heard, known = end / TRACK_RATE, self.who.gender.heard
         if heard < 2 * self._recognised and (known or heard > _UNCLEAR):
             return
-        if known and self._recognised >= KEPT_SAMPLES / TRACK_RATE:
+        if known and self._recognised >= KEPT_FRAMES / TRACK_RATE:
             return
         first = self._voiced.first
         sound = self._sound.rows(first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
@@ -249,7 +249,7 @@ class ListeningStream:
         return -(-self._sound.first // SAMPLES_PER_FRAME)
 
     def _forget(self) -> None:
-        first = max(0, self._final - KEPT_SAMPLES) // 10 * 10  # the grid on which background and emotion are heard
+        first = max(0, self._final - KEPT_FRAMES) // 10 * 10  # the grid on which background and emotion are heard
         self._sound.forget(max(0, first - 10) * SAMPLES_PER_FRAME)
         for track in (
             *self._measures.values(), self._voiced, self._speech, self._visemes, self._raw, self._mouth

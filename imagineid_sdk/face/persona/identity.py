@@ -1,7 +1,8 @@
 """Who is imagined: the identity code of the head, attributes in words and colours, and the face once it was made.
 
-A voice decides sex and age as far as they can be heard. The rest is sampled: the words, skin and ancestry by the seed
-alone, from the table of people of that sex; the shape of the head by the seed and the voice.
+A voice decides sex and age as far as they can be heard. The rest is sampled. The cut of the hair, skin and ancestry
+come from the seed alone. Head shape, build, hair shape, beard and shades come from the seed and the voice embedding:
+that keeps them the same for a voice, and is no estimate.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def run(module: str, *arguments: str) -> str:
 
 
 def test_files_and_options_that_nobody_meant_to_make_give_results_or_typed_errors(shipped_weights):
-    table = run("fuzz", "--seconds", "10", "--seed", "1", "--rooms", "audio", "identity", "options")
+    table = run("fuzz", "--seconds", "10", "--seed", "1", "--targets", "audio", "identity", "options")
     assert table.count("\n| ") == 4
 
 
