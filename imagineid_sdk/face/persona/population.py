@@ -54,8 +54,8 @@ VOICE_SHARE = 0.95
 """Share of the variance of head shape and portrait noise that the voice decides; the seed decides the rest.
 
 Speaker directions of two clips of one voice have a cosine of 0.9, those of two voices of one sex 0.2. All traits are
-continuous in the voice, so the same voice keeps its person. Words (the cut of the hair, the kind of clothes) can't change
-gradually, so the seed alone decides them."""
+continuous in the voice, so the same voice keeps its person. Words (the cut of the hair, the kind of clothes) can't
+change gradually, so the seed alone decides them."""
 SEEN_SHARE = 0.2
 """The same for hair lightness, fullness of the beard and shades of the clothes: small differences are seen at once."""
 WORN_SHARE = 0.5
