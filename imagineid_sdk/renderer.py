@@ -64,9 +64,13 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
             geometry, vector = next(self.draw(still))
             made = backend.sample_portrait(identity, geometry, vector, portrait_steps, on_step)
             identity = replace(identity, reference=made[0].half().cpu().numpy(), model=model)
-        assert identity.reference is not None
-        self.identity = identity
-        self._scene = backend.scene(identity, torch.from_numpy(identity.reference).float()[None], size)
+        self.identity, self._size = identity, size
+
+    @cached_property
+    def _scene(self) -> SceneT:
+        """Made with the first picture: motion alone needs none."""
+        assert self.identity.reference is not None
+        return self._backend.scene(self.identity, torch.from_numpy(self.identity.reference).float()[None], self._size)
 
     def portrait(self) -> np.ndarray:
         """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
@@ -86,7 +90,7 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
     def frames(self, motion: FaceMotion) -> Iterator[np.ndarray | torch.Tensor]:
         """Batches of frames, uint8 ``(n, size, size, 3 or 4)``, or latents ``(n, *latent_shape)``. Raises OptionError
         for a motion that can't be shown."""
-        motion = FaceMotion.taken(motion)
+        motion, _ = FaceMotion.taken(motion), self._scene  # one scene, not one for each worker
         if self._workers.count == 1:
             yield from self._in_order(motion)
             return

@@ -141,7 +141,8 @@ if child == 0:
     os._exit(len(pipe(voice_like(0.4), **options).frames))
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    environment = os.environ | {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "PYTHONPATH": str(ROOT)}
+    places = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "PYTHONPATH": places}
     run = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=180, cwd=ROOT
     )
