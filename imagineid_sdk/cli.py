@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from imagineid_sdk import ImagineIDPipeline
     from imagineid_sdk.audio.decoding import AudioStream
 
+FACTORS = ("identity", "identity_from", "emotion_from", "motion")
 EXIT_NOTHING, EXIT_MISTAKE, EXIT_SIGNAL = 1, 2, 128  # the last plus the signal's number, what shells expect
 
 
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated as ended:
         return EXIT_SIGNAL + int(ended.args[0])
     except KeyboardInterrupt:
-        print("imagineid: interrupted, nothing was written", file=sys.stderr)
+        print("imagineid: interrupted; unfinished files were removed", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
     except BrokenPipeError:  # e.g. `imagineid listen ... | head -1`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,12 +120,14 @@ def listen(options: argparse.Namespace) -> None:
 
 def faces(options: argparse.Namespace) -> None:
     from imagineid_sdk.files import check_output_path
+    from imagineid_sdk.resolver import seeds_of_faces
     from imagineid_sdk.video.contact_sheet import captions, contact_sheet
     from imagineid_sdk.video.picture import write_png
 
     check_output_path(options.output, ".png")
     audio = open_audio_argument(options.audio)
     wanted = checked_options(options)
+    seeds_of_faces(options.number, options.seed, None)
     candidates = load_pipeline(options.model).imagine(audio, num_faces=options.number, seed=options.seed, **wanted)
     sheet = contact_sheet([candidate.image for candidate in candidates], captions(candidates))
     description = f"Synthetic faces imagined from a voice; seed={options.seed}"
@@ -204,14 +207,16 @@ def checked_factors(options: argparse.Namespace) -> dict[str, Any]:
 
 def checked_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, for a call; the SDK's defaults hold for the others."""
+    from imagineid_sdk.dialogue import check_separate
     from imagineid_sdk.options import GenerateOptions
+    from imagineid_sdk.resolver import Factors, checked_together
 
     wanted = {name: getattr(options, name) for name in options.passed_on if getattr(options, name) is not None}
     checked = GenerateOptions(**wanted)
-    if getattr(options, "motion", None) is not None:
-        from imagineid_sdk.face.animation.live_link import load_motion
-
-        load_motion(options.motion, fallback=checked.fps)
+    factors = Factors(**{name: getattr(options, name, None) for name in FACTORS})
+    checked_together(factors, checked)
+    if checked.speakers == "separate":
+        check_separate(factors)
     if options.run is generate:
         checked.check_for_file(sys.stdout.buffer if options.output == "-" else options.output)
     if options.run is export:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -157,6 +158,8 @@ def generate_each(
                     checked_path(clip)
     if count is None and isinstance(factors.generator, (list, tuple)):
         raise OptionError("generator= is a list, and nobody knows how many clips there are. Give one torch.Generator.")
+    if factors.identity_from is not None and factors.generator is None and settings.seed is None:
+        settings = settings.with_seed(secrets.randbelow(2**31))  # one person says all clips
     seeds = factors.seeds(count or 0, settings.seed)
 
     def outputs() -> Iterator[ImagineIDOutput | Dialogue]:

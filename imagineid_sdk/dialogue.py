@@ -83,9 +83,13 @@ class Dialogue(Sequence["ImagineIDOutput"]):
         motion (.csv, .json) and mesh (.glb)."""
         from imagineid_sdk.export import save_as
 
-        whole = Path(path)
-        names = [whole.with_name(f"{whole.stem}-{number}{whole.suffix}") for number in range(1, len(self) + 1)]
-        return [save_as(one, name, sign) for one, name in zip(self.outputs, names, strict=True)]
+        return [save_as(one, name, sign) for one, name in zip(self.outputs, numbered(path, len(self)), strict=True)]
+
+
+def numbered(path: str | os.PathLike[str], count: int) -> list[Path]:
+    """Names for so many speakers: of "talk.csv" talk-1.csv, talk-2.csv, ..."""
+    whole = Path(path)
+    return [whole.with_name(f"{whole.stem}-{number}{whole.suffix}") for number in range(1, count + 1)]
 
 
 def make_dialogue(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from imagineid_sdk.dialogue import Dialogue
+from imagineid_sdk.dialogue import Dialogue, numbered
 from imagineid_sdk.errors import MissingExtraError, OptionError
 from imagineid_sdk.face.animation.live_link import SUFFIXES as MOTION_SUFFIXES
 from imagineid_sdk.files import check_output_path
+from imagineid_sdk.listening.diarisation import MAX_SPEAKERS
 from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.output import ImagineIDOutput
 from imagineid_sdk.video.formats import FORMATS
@@ -32,7 +33,9 @@ def check_targets(paths: Sequence[str | os.PathLike[str]], settings: GenerateOpt
     ``sign`` needs at least one file that can be signed; motion and mesh never are.
     """
     for path in paths:
-        check_target(path, settings)
+        one_for_each = settings.speakers == "separate" and Path(path).suffix.lower() not in FORMATS
+        for name in numbered(path, MAX_SPEAKERS) if one_for_each else [path]:
+            check_target(name, settings)
     for path in [one for one in paths if needs_frames(one)] or paths:
         read_signer(sign, picture_in(path, 0) if names_folder(path) else path)
 

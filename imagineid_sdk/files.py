@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-from imagineid_sdk.errors import AudioError, FFmpegError, ImagineIDError, VideoError
+from imagineid_sdk.errors import AudioError, FFmpegError, ImagineIDError, VideoError, check_path
 
 
 def check_output_path(path: str | os.PathLike[str], suffix: str) -> Path:
@@ -27,8 +27,10 @@ def check_output_path(path: str | os.PathLike[str], suffix: str) -> Path:
     `suffix` is the ending it must have, e.g. ".mp4". Symbolic links are followed.
 
     Raises:
+        OptionError: it is no path.
         VideoError: the file could not be written there.
     """
+    check_path(path)
     target = Path(os.path.realpath(path))
     folder = target.parent
     if Path(path).suffix.lower() != suffix:

@@ -41,10 +41,9 @@ COMPONENTS: dict[str, type[Any]] = LISTENING_AND_FACE | {
 }  # fmt: skip
 """Components of ``tiny``."""
 
-OPTIONAL = (
-    "portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter", "text_encoder", "tokenizer",
-    "scheduler",
-)  # fmt: skip
+ONLY_TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
+ONLY_SD15 = ("text_encoder", "tokenizer", "scheduler")
+OPTIONAL = (*ONLY_TINY, *ONLY_SD15)
 """Components that only one of the backends has."""
 
 IMAGINING = (*(name for name in COMPONENTS if name not in LISTENING_AND_FACE), "text_encoder")

@@ -21,6 +21,8 @@ OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
 Together: TypeAlias = Literal["together"]
 Separate: TypeAlias = Literal["separate"]
+OF_CALL = ("content", "callback", "return_dict")
+"""Keywords of a call alone."""
 SEEDS = 2**63
 """How many seeds there are."""
 
@@ -156,6 +158,7 @@ class GenerateOptions(PortraitOptions):
 
     beside: ClassVar[tuple[str, ...]] = (
         "identity", "identity_from", "emotion_from", "motion", "generator", "callback_on_step_end",
+        "callback_on_step_end_tensor_inputs",
     )  # fmt: skip
 
     seed: int | None = Field(None, ge=0, lt=SEEDS)
@@ -213,7 +216,9 @@ def check_names(options: Iterable[str], known: Iterable[str], caller: str, besid
         raise OptionError(unknown_option(caller, unknown[0], [*beside, *known]))
 
 
-def known_options(caller: Literal["imagine", "renderer", "stream"], options: Mapping[str, Any]) -> dict[str, Any]:
+def known_options(
+    caller: Literal["imagine", "renderer", "stream", "write_mp4"], options: Mapping[str, Any]
+) -> dict[str, Any]:
     """The options as they are. Raises OptionError for one that this method does not have."""
     keywords, own = {
         "imagine": (
@@ -221,9 +226,11 @@ def known_options(caller: Literal["imagine", "renderer", "stream"], options: Map
         ),
         "renderer": (RendererKwargs, ("identity",)),
         "stream": (VideoKwargs, ("look_ahead", "settle")),
+        "write_mp4": (VideoKwargs, ("callback", "sign")),
     }[caller]  # fmt: skip
-    taken = [*keywords.__annotations__, *(GenerateOptions.beside if caller == "stream" else ())]
-    explained = ("output_type", "speakers") if caller == "stream" else ()  # `check_for_stream` says why it has none
+    streamed = caller in ("stream", "write_mp4")
+    taken = [*keywords.__annotations__, *(GenerateOptions.beside if streamed else ())]
+    explained = ("output_type", "speakers") if streamed else ()  # `check_for_stream` says why it has none
     check_names([name for name in options if name not in explained], taken, f"{caller}()", own)
     return dict(options)
 
@@ -244,7 +251,7 @@ def _explain(error: ValidationError, options: type[PortraitOptions]) -> str:
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
-            lines.append(unknown_option("This call", name, (*options.beside, *options.model_fields)))
+            lines.append(unknown_option("This call", name, (*OF_CALL, *options.beside, *options.model_fields)))
         else:
             lines.append(f"{name}={problem['input']!r} can't be used: {problem['msg']}.")
     return " ".join(lines)

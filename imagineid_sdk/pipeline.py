@@ -12,12 +12,12 @@ from torch import nn
 from typing_extensions import Self, Unpack
 
 from imagineid_sdk import models, resolver
-from imagineid_sdk.audio import AudioSource, AudioStream, load_audio
+from imagineid_sdk.audio import AudioSource, AudioStream, SourceT, load_audio
 from imagineid_sdk.clips import generate_all, generate_each, imagine_faces, listener_of, open_stream, write_clip
 from imagineid_sdk.dialogue import Dialogue
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.sources import model_fingerprint
-from imagineid_sdk.hub.loading import LoadOptions, lay_out, load_components
+from imagineid_sdk.hub.loading import LoadOptions, exchange_components, lay_out, load_components
 from imagineid_sdk.hub.plausible import typed_load_errors
 from imagineid_sdk.hub.saving import saved_as_a_whole
 from imagineid_sdk.imagining.workers import Workers
@@ -90,9 +90,9 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
 
     @classmethod
     def from_pipe(cls, pipeline: diffusers.DiffusionPipeline, **components: Any) -> Self:
-        """A pipeline of the same networks, some exchanged; nothing is loaded or copied. ``dtype`` is as for `to`."""
-        dtype = LoadOptions.take(components).dtype
-        return cls(**(pipeline.components | components)).to(dtype)
+        """A pipeline of the same networks, some exchanged; none is copied, so ``dtype`` casts those of both."""
+        exchanged, dtype = exchange_components(pipeline.components, components)
+        return cls(**exchanged).to(dtype)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As in diffusers; a dtype is that of the networks that imagine, the others stay in float32."""
@@ -142,11 +142,11 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
 
     @overload
     def __call__(
-        self, audio: list[AudioSource], *, speakers: Together = ..., return_dict: Literal[True] = ...,
+        self, audio: list[SourceT], *, speakers: Together = ..., return_dict: Literal[True] = ...,
         **options: Unpack[CallKwargs]) -> list[ImagineIDOutput]: ...  # fmt: skip
     @overload
     def __call__(
-        self, audio: list[AudioSource], *, speakers: Separate, return_dict: Literal[True] = ...,
+        self, audio: list[SourceT], *, speakers: Separate, return_dict: Literal[True] = ...,
         **options: Unpack[CallKwargs]) -> list[Dialogue]: ...  # fmt: skip
     @overload
     def __call__(
@@ -237,7 +237,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         Raises:
             VideoError: the file can't be written. Other errors are those of a call. None leaves a file behind.
         """
-        return write_clip(self, audio, target, {**options}, callback, sign)
+        return write_clip(self, audio, target, known_options("write_mp4", options), callback, sign)
 
     def renderer(self, identity: Person, **options: Unpack[RendererKwargs]) -> Renderer:
         """A person in front of the camera: ``frames(motion)`` shows any `FaceMotion`, such as an edited ``out.motion``.

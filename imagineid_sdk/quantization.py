@@ -14,6 +14,8 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from typing_extensions import Self
 
+from imagineid_sdk.precision import read_dtype
+
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 SCALE = ":scale"
 """Ends the name of the scales of a packed weight."""
@@ -53,4 +55,4 @@ class PackedModelMixin(ModelMixin):
         model.load_state_dict(unpack(stored))
         model.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
         dtype = kwargs.get("dtype") or kwargs.get("torch_dtype")
-        return torch.nn.Module.to(model, dtype if isinstance(dtype, torch.dtype) else torch.float32).eval()
+        return torch.nn.Module.to(model, read_dtype(None if dtype == "auto" else dtype) or torch.float32).eval()

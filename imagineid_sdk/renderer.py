@@ -76,11 +76,13 @@ class FrameRenderer(Generic[ViewT, DrawnT, SceneT]):
         """The person at rest: uint8 ``(size, size, 3)``, or 4 channels with a transparent background."""
         return self._composite(self._backend.portrait_pixels(self._scene))[0]
 
+    @pinned
     def mesh(self) -> HeadMesh:
         """The head at rest with its texture and 52 morph targets."""
         portrait = Backdrop(None).composite(self._backend.portrait_pixels(self._scene))[0]
         return build_head_mesh(self._head, self._fitted, portrait, self.identity)
 
+    @pinned
     def save_mesh(self, path: str | os.PathLike[str], motion: FaceMotion) -> Path:
         """Write the head in motion as ``.glb``; see `ImagineIDOutput.save_mesh`."""
         check_output_path(path, ".glb")

@@ -56,6 +56,7 @@ class FactorKwargs(TypedDict, total=False):
     motion: Motion | None
     generator: Generators | None
     callback_on_step_end: StepCallback | None
+    callback_on_step_end_tensor_inputs: Sequence[str] | None
 
 
 class StreamKwargs(VideoKwargs, FactorKwargs, total=False):
@@ -80,6 +81,7 @@ class Factors:
         generator: draws the seed; for a list of clips one, or one for each clip.
         callback_on_step_end: called after each step of the portrait, see `StepCallback`; a dict that it returns
             replaces the latents.
+        callback_on_step_end_tensor_inputs: as in diffusers; only "latents" can be asked for, and is given anyway.
     """
 
     identity: Person | None = None
@@ -88,6 +90,7 @@ class Factors:
     motion: Motion | None = None
     generator: Generators | None = None
     callback_on_step_end: StepCallback | None = None
+    callback_on_step_end_tensor_inputs: Sequence[str] | None = None
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> Factors:
@@ -98,6 +101,8 @@ class Factors:
         """
         factors = cls(**{one.name: options.pop(one.name) for one in fields(cls) if one.name in options})
         check_callable("callback_on_step_end", factors.callback_on_step_end)
+        if unknown := [one for one in factors.callback_on_step_end_tensor_inputs or () if one != "latents"]:
+            raise OptionError(f"callback_on_step_end_tensor_inputs: there is no {unknown[0]!r}. Ask for 'latents'.")
         return factors
 
     def rate_of(self, audio: object, sampling_rate: int | None) -> int | None:
@@ -229,7 +234,8 @@ def recall_person(pipe: ImagineIDPipeline, identity: Person, settings: GenerateO
 
 
 def make_backend(pipe: ImagineIDPipeline, settings: GenerateOptions) -> Backend[Any, Any, Any]:
-    return backend_of(pipe.components, settings.adapters, pipe._execution_device, settings.background)
+    size = settings.size if "size" in settings.model_fields_set else None
+    return backend_of(pipe.components, settings.adapters, pipe._execution_device, settings.background, size)
 
 
 @pinned
@@ -283,13 +289,13 @@ def seeds_of_faces(num_faces: int, seed: int, generator: Generators | None) -> l
     """Seeds of several people for one voice: counted from one, or drawn.
 
     Raises:
-        OptionError: a number or a seed that can't be used.
+        OptionError: a number or a seed that can't be used, or both a seed and a generator.
     """
     if isinstance(num_faces, bool) or not isinstance(num_faces, int) or num_faces < 1:
         raise OptionError(f"num_faces={num_faces!r} can't be used. Ask for 1 or more.")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise OptionError(f"seed={seed!r} can't be used. Give a whole number: face i has the seed seed + i.")
     GenerateOptions(seed=seed)
-    if generator is None:
-        return list(range(seed, seed + num_faces))
-    return Factors(generator=generator).seeds(num_faces, None)
+    if generator is not None:
+        return Factors(generator=generator).seeds(num_faces, seed or None)
+    return list(range(seed, seed + num_faces))

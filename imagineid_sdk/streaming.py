@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from typing_extensions import Self
 
-from imagineid_sdk.audio.arrays import check_rate, samples_from_array
+from imagineid_sdk.audio.arrays import as_numpy, check_rate, samples_from_array, to_float
 from imagineid_sdk.audio.clip import check_duration
 from imagineid_sdk.audio.decoding import AudioStream, pcm_from_bytes
 from imagineid_sdk.audio.mixing import Levels, check_finite
@@ -194,7 +194,7 @@ class FaceStream:
             OptionError: the stream was finished or left.
         """
         self._check_open()
-        block = chunk_samples(chunk)
+        block = chunk_samples(chunk, self._levels.channels if self._fed else None)
         if not len(block):
             return self._frames(iter(()))
         check_finite(block, "The chunk")  # before it is counted: it must not spoil the chunks that follow
@@ -210,7 +210,7 @@ class FaceStream:
         return self._frames(self._face.feed(self._resampler.feed(mono)))
 
     def finish(self) -> Iterator[np.ndarray]:
-        """The frames that are left when no more sound comes: ``round(seconds * fps)`` in all."""
+        """The frames that are left when no more sound comes: ``round(seconds * fps)`` in all, at least 1."""
         self._check_open()
         self._over = True
         return self._frames(self._face.finish(self._resampler.finish(), self._fed / self._rate))
@@ -239,8 +239,11 @@ class FaceStream:
                 return
 
 
-def chunk_samples(chunk: Chunk) -> np.ndarray:
+def chunk_samples(chunk: Chunk, channels: int | None = None) -> np.ndarray:
     """A piece of sound as float32 (samples, channels); bytes are 16-bit little-endian mono.
+
+    Args:
+        channels: of the chunks before it. They tell the axes of a piece that is shorter than it has channels.
 
     Raises:
         AudioError: it is none.
@@ -249,8 +252,12 @@ def chunk_samples(chunk: Chunk) -> np.ndarray:
         return pcm_from_bytes(chunk)
     if 0 in np.shape(chunk):
         return np.empty((0, 1), np.float32)
-    array, to_float = samples_from_array(chunk)
-    return to_float(array)
+    shape = np.shape(chunk)
+    if channels in shape and len(shape) == 2 and shape[0] != shape[1]:
+        array = as_numpy(chunk if shape[1] == channels else chunk.T)
+        return to_float(array)(array)
+    array, convert = samples_from_array(chunk)
+    return convert(array)
 
 
 def record(

@@ -194,14 +194,16 @@ def test_generate_hands_on_what_was_asked_for(monkeypatch, voice, tmp_path):
         "dark",
     ]
     options += ["--attributes", "neutral", "--portrait-steps", 3, "--adapters", "semantic,spatial"]
-    options += ["--identity-from", voice, "--emotion-from", voice]
+    options += ["--identity-from", voice]
     assert run("generate", voice, "-o", tmp_path / "a.mp4", *options) == 0
     assert given == {
         "emotion": "happy", "emotion_intensity": 0.5, "head_motion": 0.0, "blink": 2.0, "gaze": 0.5, "beard": "stubble",
         "clothes": "suit", "clothes_color": "blue", "glasses": "round", "skin": "dark", "attributes": "neutral",
         "reference_steps": 3, "adapters": ("semantic", "spatial"), "identity": None, "identity_from": voice,
-        "emotion_from": voice, "motion": None, "sign": None,
+        "emotion_from": None, "motion": None, "sign": None,
     }  # fmt: skip
+    assert run("generate", voice, "-o", tmp_path / "a.mp4", "--emotion-from", voice) == 0
+    assert given["emotion_from"] == voice
 
 
 def test_every_option_of_a_call_can_be_given():
@@ -253,6 +255,23 @@ def test_standard_input_is_a_clip_too(loaded, voice, capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["duration"] == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("faces", "VOICE", "-n", "0", "-o", "OUT.png"), "num_faces=0"),
+        (("faces", "VOICE", "--seed", "-1", "-o", "OUT.png"), "seed=-1"),
+        (("generate", "VOICE", "--emotion", "happy", "--emotion-from", "VOICE", "-o", "OUT.mp4"), "both say which"),
+        (("export", "VOICE", "--speakers", "separate", "--identity-from", "VOICE", "-o", "OUT.csv"), "one for each"),
+        (("generate", "VOICE", "-o", "OUT.mp4", "--save-identity", "x" * 300 + ".safetensors"), "can't name a file"),
+    ],
+)
+def test_mistakes_are_told_before_a_model_is_looked_for(voice, tmp_path, capsys, arguments, words):
+    places = {"VOICE": str(voice), "OUT.png": str(tmp_path / "o.png"), "OUT.mp4": str(tmp_path / "o.mp4")}
+    places["OUT.csv"] = str(tmp_path / "o.csv")
+    assert run(*(places.get(one, one) for one in arguments), "--model", tmp_path / "nowhere") == 2
+    assert words in capsys.readouterr().err
+
+
 def test_faces_writes_a_contact_sheet(loaded, voice, tmp_path, capsys, media):
     assert run("faces", voice, "-n", 2, "-o", tmp_path / "faces.png") == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "faces.png")
@@ -274,7 +293,7 @@ def test_a_signal_in_the_middle_leaves_nothing(shipped_weights, make_voice, tmp_
         _, message = process.communicate(timeout=60)
     assert process.returncode == status
     if sent == signal.SIGINT:
-        assert message.splitlines()[-1] == "imagineid: interrupted, nothing was written"
+        assert message.splitlines()[-1] == "imagineid: interrupted; unfinished files were removed"
     assert os.listdir(tmp_path) == ["speech.wav"]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from imagineid_sdk.errors import GenerationCancelled
+from imagineid_sdk.errors import GenerationCancelled, OptionError
 
 
 @pytest.fixture(scope="module", params=["tiny", "sd15"])
@@ -126,3 +128,19 @@ def test_the_head_is_there_as_a_mesh_with_the_portraits_colours(scale, talk, tmp
     assert talk.save_mesh(tmp_path / "talk.glb").read_bytes()[:4] == b"glTF"
     mesh = scale[0].renderer(talk.identity).mesh()
     assert mesh.targets.shape == (52, *mesh.positions.shape) and np.isfinite(mesh.positions).all()
+
+
+def test_calls_from_several_threads_give_the_frames_of_one_after_the_other(scale, talk, sound):
+    with ThreadPoolExecutor(3) as threads:
+        made = [threads.submit(scale[0], sound, seed=7, **QUICK) for _ in range(3)]
+        frames = [one.result().frames for one in made]
+    assert all(np.array_equal(one, talk.frames) for one in frames)
+
+
+def test_a_size_that_can_not_be_made_is_refused(scale, sound):
+    pipeline, size = scale
+    if size == 512:
+        assert pipeline(sound, seed=7, size=256, fps=2, **QUICK).frames.shape[1] == 256
+    else:
+        with pytest.raises(OptionError, match=f"makes {size}"):
+            pipeline(sound, seed=7, size=256, **QUICK)

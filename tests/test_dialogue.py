@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from imagineid_sdk.audio import load_audio
-from imagineid_sdk.errors import OptionError
+from imagineid_sdk.errors import OptionError, VideoError
+from imagineid_sdk.export import check_targets
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES
 from imagineid_sdk.listening.diarisation import SpeakerTurns, find_turns
+from imagineid_sdk.options import GenerateOptions
 from imagineid_sdk.video import verify
 
 RATE = 16_000
@@ -71,3 +73,15 @@ def test_one_person_can_not_be_all_speakers(pipeline, conversation):
         pipeline(conversation[0], speakers="separate", identity_from=conversation[0], sampling_rate=RATE)
     with pytest.raises(OptionError, match="whole clip"):
         pipeline.stream(speakers="separate")
+
+
+def test_files_for_each_speaker_are_checked_by_their_names(tmp_path):
+    separate, together = GenerateOptions(speakers="separate"), GenerateOptions()
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "note").write_text("frames-1 and frames-2 are written")
+    check_targets([f"{tmp_path}/frames/"], separate)
+    with pytest.raises(VideoError, match="frames"):
+        check_targets([f"{tmp_path}/frames/"], together)
+    (tmp_path / "frames").rename(tmp_path / "frames-2")
+    with pytest.raises(VideoError, match="frames-2"):
+        check_targets([f"{tmp_path}/frames/"], separate)

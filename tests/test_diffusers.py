@@ -91,6 +91,9 @@ def test_a_pipeline_can_be_copied_and_pickled_after_a_call(pipeline, sound, plai
 
 
 def test_another_pipeline_of_the_same_networks(pipeline, sound, plain):
+    for unknown in ("denoisr", "revision"):
+        with pytest.raises(OptionError, match=unknown):
+            ImagineIDPipeline.from_pipe(pipeline, **{unknown: None})
     twin = ImagineIDPipeline.from_pipe(pipeline)
     assert twin.denoiser is pipeline.denoiser
     twin.set_progress_bar_config(disable=True)

@@ -208,3 +208,14 @@ def test_a_list_of_clips_is_checked_before_any_is_shown(pipeline, make_voice):
         pipeline([make_voice(0.2), None], callback=lambda *_: pytest.fail("work began"))
     with pytest.raises(OptionError, match="No sound"):
         pipeline([])
+
+
+def test_the_speaker_of_another_clip_is_one_person_for_all_clips(pipeline):
+    clips = [voice_like(0.3), voice_like(0.3, pitch=150)]
+    first, second = pipeline(clips, identity_from=voice_like(1.0, pitch=220), output_type="none", reference_steps=1)
+    assert first.identity.seed == second.identity.seed and np.array_equal(first.identity.code, second.identity.code)
+
+
+def test_imagine_takes_a_seed_or_a_generator(pipeline):
+    with pytest.raises(OptionError, match="both choose the person"):
+        pipeline.imagine(voice_like(0.3), seed=5, generator=torch.Generator())

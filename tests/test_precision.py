@@ -153,3 +153,22 @@ def test_threads_wait_without_spinning_unless_the_user_wants_them_to():
         environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
         done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
         assert done.stdout.strip() == expected, done.stderr
+
+
+def test_several_speakers_and_a_mesh_are_made_whatever_the_caller_has_set(pipeline, sound, tmp_path):
+    out = pipeline(sound, **QUICK, output_type="none")
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert len(pipeline(sound, **QUICK, output_type="none", speakers="separate")) == 1
+            assert pipeline.renderer(out.identity).mesh().texture.dtype == np.uint8
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("options", [{"dtype": "bfloat16"}, {"torch_dtype": torch.bfloat16}])
+def test_a_packed_network_is_loaded_in_the_type_that_was_asked_for(shipped_weights, options):
+    from imagineid_sdk.models import SemanticAdapter
+
+    adapter = SemanticAdapter.from_pretrained(shipped_weights / "semantic_adapter", **options)
+    assert {weight.dtype for weight in adapter.parameters()} == {torch.bfloat16}

@@ -46,8 +46,9 @@ def encoded(seconds: float, form: str = "WAV") -> bytes:
 def test_a_sound_is_answered_with_a_video_and_the_full_queue_with_503(served):
     with served.one_at_a_time, ThreadPoolExecutor(3) as clients:
         first = [clients.submit(post, served, encoded(0.3)) for _ in range(2)]
-        while served.places._value:  # until both have their places
-            threading.Event().wait(0.02)
+        deadline = time.monotonic() + 30
+        while served.places._value and time.monotonic() < deadline:  # until both have their places
+            time.sleep(0.02)
         status, body = post(served, encoded(0.3))
         assert status == 503 and "Try again" in json.loads(body)["error"]
         served.one_at_a_time.release()

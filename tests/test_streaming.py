@@ -274,3 +274,10 @@ def test_a_chunk_that_is_refused_does_not_spoil_those_that_follow(pipeline, whol
         list(stream.feed(clean))
         list(stream.feed(torch.empty(0)))
         assert len(list(stream.finish())) == round(0.1 * FPS)
+
+
+def test_a_chunk_that_is_shorter_than_it_has_channels_is_a_moment_of_all(pipeline):
+    with pipeline.stream(identity=None, sampling_rate=48_000) as stream:
+        for shape in ((480, 2), (1, 2), (480, 2)):
+            list(stream.feed(np.zeros(shape, np.float32)))
+        assert stream._fed == 961

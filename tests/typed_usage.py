@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from typing_extensions import assert_type
 
 from imagineid_sdk import Dialogue, FaceStream, Identity, ImaginedFace, ImagineIDOutput, ImagineIDPipeline, VoiceProfile
@@ -16,6 +17,10 @@ def results(pipe: ImagineIDPipeline, person: Identity) -> None:
     assert_type(pipe("a.wav", speakers="separate"), Dialogue)
     assert_type(pipe(["a.wav", "b.wav"], seed=3), list[ImagineIDOutput])
     assert_type(pipe(["a.wav"], speakers="separate"), list[Dialogue])
+    paths: list[str] = ["a.wav"]
+    assert_type(pipe(paths), list[ImagineIDOutput])
+    samples = torch.zeros(2, 48_000)
+    assert_type(pipe((samples, 48_000)), ImagineIDOutput)
     assert_type(pipe("a.wav", return_dict=False), tuple[Any, ...] | list[Any])
     assert_type(pipe.map(["a.wav"], fps=30), Iterator[ImagineIDOutput])
     assert_type(pipe.map(["a.wav"], speakers="separate"), Iterator[Dialogue])

@@ -15,7 +15,7 @@ import gradio as gr
 from imagineid_sdk.app.studio import NUM_FACES, Studio, jpeg
 from imagineid_sdk.app.visitor import Visitor, Visitors
 from imagineid_sdk.app.wishes import given
-from imagineid_sdk.errors import GenerationCancelled, ImagineIDError
+from imagineid_sdk.errors import GenerationCancelled, ImagineIDError, OptionError
 
 DOWNLOADS = {"video": "Video (mp4)", "person": "Person", "motion": "Motion (csv)", "mesh": "Mesh (glb)"}
 PROGRESS = gr.Progress()
@@ -55,11 +55,14 @@ class ClipEvents:
     def imagine_others(self, request: gr.Request, path: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
         yield self._faces(request, path, values, self._visitor(request).first_seed + NUM_FACES)
 
-    def choose(self, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+    @explained
+    def choose(self, request: gr.Request, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
         visitor, at = self._visitor(request), int(event._data["at"])
+        if at >= len(visitor.faces):
+            raise OptionError("These faces are gone. Imagine faces again.")
         visitor.chosen = visitor.faces[at].identity
         on = gr.update(interactive=True)
-        return cards(visitor, at), on, on, data_uri(jpeg(visitor.faces[at].image), "jpeg")
+        yield cards(visitor, at), on, on, data_uri(jpeg(visitor.faces[at].image), "jpeg")
 
     @explained
     def preview(self, request: gr.Request, *values: Any) -> Iterator[Any]:

@@ -84,6 +84,8 @@ class LiveTalk:
             if not len(voice := self._take(LISTENING)):
                 return
             self.identity = self._pipe.imagine(voice, num_faces=1, **self._portrait)[0].identity
+        # Edited once: a stream of the person as chosen would imagine the edited face again.
+        self.identity = self._pipe.renderer(self.identity, **self._portrait).identity
         fps = self._affordable()
         while not self._closed:
             with self._pipe.stream(identity=self.identity, fps=fps, **self._options) as stream:

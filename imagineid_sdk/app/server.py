@@ -12,7 +12,9 @@ from imagineid_sdk.errors import OptionError
 def serve(model: str | None, host: str, port: int, visitors: int, open_browser: bool) -> None:
     """See `imagineid_sdk.app.launch`."""
     from imagineid_sdk.app.studio import Studio
+    from imagineid_sdk.hub.sources import check_model
 
+    check_model(model)
     studio = Studio(model)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="imagineid-app-", ignore_cleanup_errors=True) as folder:

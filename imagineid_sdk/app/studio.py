@@ -80,7 +80,6 @@ class Studio:
         clip = self._clip(visitor) if path is None else load_audio(path)
         going_on = unless(progress, visitor.cancelled, visitor.gone)
         out = pipe(clip, identity=chosen(visitor), callback=going_on, **wishes)
-        visitor.chosen = out.identity
         # A folder for each film: at the address of the last one a browser goes on showing the last one.
         yield from saved(out, Path(tempfile.mkdtemp(prefix="film-", dir=visitor.folder)))
 

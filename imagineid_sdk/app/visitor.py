@@ -28,7 +28,7 @@ class Visitor:
         folder: for the files that are offered as downloads.
         clip: the sound that faces were imagined for.
         faces: the ones to choose from, with seeds counted from `first_seed`.
-        chosen: who was chosen, or filmed last.
+        chosen: who was chosen, before any wish.
         uploads: files that came from the browser.
         cancelled: set when the video that is made, or waits to be, is not wanted any more.
         gone: set when the page was closed: nothing is wanted any more.

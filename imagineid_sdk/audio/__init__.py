@@ -10,8 +10,11 @@ clip        the same for a whole clip: `load_audio`
 """
 
 from imagineid_sdk.audio.clip import MINIMUM_DURATION, AudioClip, load_audio
-from imagineid_sdk.audio.decoding import AudioStream
+from imagineid_sdk.audio.decoding import AudioStream, open_audio, open_pipe
 from imagineid_sdk.audio.resampling import SAMPLE_RATE
-from imagineid_sdk.audio.sources import AudioSource
+from imagineid_sdk.audio.sources import AudioSource, SourceT
 
-__all__ = ["MINIMUM_DURATION", "SAMPLE_RATE", "AudioClip", "AudioSource", "AudioStream", "load_audio"]
+__all__ = [
+    "MINIMUM_DURATION", "SAMPLE_RATE", "AudioClip", "AudioSource", "AudioStream", "SourceT", "load_audio", "open_audio",
+    "open_pipe",
+]  # fmt: skip

@@ -24,8 +24,11 @@ def is_array(source: object) -> bool:
 
 
 def array_and_rate(source: object) -> tuple[Any, int] | None:
-    """Samples and rate of ``(rate, samples)``, as Gradio gives it, or ``{"array": ..., "sampling_rate": ...}``, as
-    datasets does; None for anything else."""
+    """Samples and rate of ``(rate, samples)`` or ``(samples, rate)``, as Gradio and torchaudio give them, of
+    ``{"array": ..., "sampling_rate": ...}`` or a decoder of torchcodec, as datasets does; None for anything else."""
+    if callable(decode := getattr(source, "get_all_samples", None)):
+        decoded = decode()
+        return decoded.data, decoded.sample_rate
     if isinstance(source, Mapping) and {"array", "sampling_rate"} <= set(source):
         return source["array"], source["sampling_rate"]
     if isinstance(source, tuple) and len(source) == 2:

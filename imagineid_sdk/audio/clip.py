@@ -53,7 +53,8 @@ def load_audio(
         source: a path; the bytes of an encoded file; an open binary file (read from where it stands, not closed);
             samples as a numpy array or torch tensor, float, or int8/int16/int32/uint8 at full scale, of shape
             (samples,), (channels, samples) or (samples, channels), where of two axes the shorter one is the channels;
-            ``(rate, array)``; ``{"array": ..., "sampling_rate": ...}``; or a clip, which is returned as it is.
+            ``(rate, array)`` or ``(array, rate)``; ``{"array": ..., "sampling_rate": ...}``; a decoder of torchcodec;
+            or a clip, which is returned as it is.
         sampling_rate: Hz. Of arrays: 16,000 where left out. Files know their own; giving another one is an error.
         longest: seconds; a longer sound is refused as soon as it is seen to be, for services that take any file.
 
@@ -65,10 +66,14 @@ def load_audio(
         AudioError: not a sound, empty, shorter than `MINIMUM_DURATION`, longer than `longest` or than memory should
             hold (`MOST_HELD`), or holding NaN or infinite samples.
     """
-    if isinstance(source, AudioClip):
-        return source
     if longest is not None:
         check_number("longest", longest, MINIMUM_DURATION, 1e9, " seconds")
+    if isinstance(source, AudioClip):
+        if sampling_rate not in (None, source.original_rate):
+            raise AudioError(f"sampling_rate={sampling_rate!r} was given, but the clip has {source.original_rate} Hz.")
+        if longest is not None and source.duration > longest:
+            raise AudioError(f"The clip is too long: {longest:g} s are allowed here. Give a part of it.")
+        return source
     sound = read_source(source, sampling_rate)
     _, (rate, stored, levels) = read_through(sound, lambda decoded: collect(decoded, sound.label, longest))
     levels.check(sound.label)

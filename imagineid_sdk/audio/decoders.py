@@ -18,7 +18,7 @@ import numpy as np
 
 from imagineid_sdk.audio.arrays import samples_from_array
 from imagineid_sdk.audio.sources import SoundInput, surplus_bytes
-from imagineid_sdk.errors import AudioError
+from imagineid_sdk.errors import AudioError, FFmpegError
 from imagineid_sdk.files import find_ffmpeg, temporary_file
 
 logger = logging.getLogger(__name__)
@@ -128,10 +128,14 @@ def run_ffmpeg(
     """Decode with the bundled ffmpeg, from an address, which may need `given` descriptors, or from `head` and the rest
     of `stdin`."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            ffmpeg_command(address, live=stdin is not None), stdout=subprocess.PIPE, stderr=log,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, pass_fds=given,
-        )  # fmt: skip
+        command = ffmpeg_command(address, live=stdin is not None)
+        try:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, pass_fds=given,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            raise FFmpegError(f"{command[0]} can't be run: {error}. Unset IMAGEIO_FFMPEG_EXE.") from error
         output = cast(IO[bytes], process.stdout)
         if stdin is not None:
             arguments = (head, stdin, cast(IO[bytes], process.stdin))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 
     from imagineid_sdk.audio.clip import AudioClip
 
+
+class SupportsAllSamples(Protocol):
+    """A decoder of torchcodec, as `datasets` gives them."""
+
+    def get_all_samples(self) -> Any:
+        """Samples with ``data`` (channels, samples) and ``sample_rate`` in Hz."""
+
+
 AudioSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | np.ndarray | torch.Tensor"
-    " | tuple[int, np.ndarray] | Mapping[str, Any] | AudioClip"
+    " | tuple[int, np.ndarray | torch.Tensor] | tuple[np.ndarray | torch.Tensor, int] | Mapping[str, Any]"
+    " | SupportsAllSamples | AudioClip"
 )
-"""A path; the bytes of an encoded file; an open binary file; samples; samples with their rate; a clip."""
+"""A path; the bytes of an encoded file; an open binary file; samples; samples with their rate; a decoder; a clip."""
+
+SourceT = TypeVar("SourceT", bound=AudioSource)
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,10 +72,14 @@ def run_batch(
         MissingExtraError: ``ray`` without the extra.
     """
     from imagineid_sdk.batch.making import BatchTask
+    from imagineid_sdk.hub.sources import check_model
     from imagineid_sdk.video.formats import format_named
 
     suffix = format_named(kind).suffix
+    if ray is not None and (options or {}).get("sign") is not None:
+        raise OptionError("sign= needs the key on every machine of the cluster. Sign the videos afterwards.")
     fps = check_options(dict(options or {}), suffix)
+    check_model(model)
     if workers is not None and workers < 1:
         raise OptionError(f"workers={workers} can't be used. Give 1 or more.")
     source, target = Path(folder), Path(output)
@@ -110,13 +114,18 @@ def open_crew(task: BatchTask, workers: int | None, ray: str | None, jobs: int) 
 
 def check_options(options: dict[str, Any], suffix: str) -> float:
     """Frames per second of the videos. Raises OptionError now for what every clip would fail with."""
+    from imagineid_sdk.face.persona.identity import Identity
     from imagineid_sdk.options import GenerateOptions
     from imagineid_sdk.resolver import Factors, checked_together
+    from imagineid_sdk.video.provenance import read_signer
 
     if "seed" in options:
         raise OptionError("options={'seed': ...} can't be used. Give seed= to the batch itself.")
-    options.pop("sign", None)
+    read_signer(options.pop("sign", None), f"video{suffix}")
     factors, settings = Factors.take(options), GenerateOptions(**options)
     settings.check_for_stream()
     settings.check_for_file(f"video{suffix}")
-    return checked_together(factors, settings)[1].fps
+    _, settings = checked_together(factors, settings)
+    if isinstance(factors.identity, (str, os.PathLike)):
+        Identity.load(factors.identity)
+    return settings.fps

@@ -81,6 +81,8 @@ class Cluster:
     def _received(self, job: Job, reference: Any) -> Entry:
         try:
             entry, files = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:  # such as a machine that lacks this package
+            return Entry.failure(job, f"A machine of the cluster failed: {' '.join(str(error.cause).split())}")
         except self._ray.exceptions.RayError as error:
             return Entry.failure(job, f"The cluster lost it {RETRIES + 1} times: {' '.join(str(error).split())}")
         for name, content in files.items():

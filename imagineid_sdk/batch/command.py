@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +28,11 @@ def batch(options: argparse.Namespace) -> int:
         from imagineid_sdk.face.animation.live_link import load_motion
 
         factors["motion"] = load_motion(factors["motion"], fallback=wanted.get("fps"))
-    if options.sign is not None:
-        if options.ray is not None:
-            from imagineid_sdk.errors import OptionError
+    if os.path.isfile(wanted.get("background", "")):
+        from imagineid_sdk.video.backdrop import Backdrop
 
-            raise OptionError("--sign needs the key on every machine of the cluster. Sign the videos afterwards.")
+        wanted["background"] = Backdrop.from_option(wanted["background"]).picture
+    if options.sign is not None:
         wanted["sign"] = tuple(options.sign)
     bar = tqdm(unit="clip", disable=None, desc="clips")
 

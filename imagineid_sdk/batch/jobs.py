@@ -65,8 +65,8 @@ class Entry:
 
 
 def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[Job]:
-    """A job for every clip of the folder, in the order of their paths. Hidden files are left out: systems keep notes
-    under the names of sounds.
+    """A job for every clip of the folder, in the order of their paths. Hidden files and folders are left out: systems
+    keep notes under the names of sounds.
 
     Raises:
         OptionError: there is no such folder, or nothing in it.
@@ -77,8 +77,9 @@ def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[J
     if folder.resolve() == inside or inside in folder.resolve().parents:
         raise OptionError(f"The clips lie in the output {str(output)!r} itself. Give another folder for the videos.")
     clips = sorted(
-        path.relative_to(folder) for path in folder.rglob("[!.]*")
+        path.relative_to(folder) for path in folder.rglob("*")
         if path.suffix.lower() in SOUNDS and path.is_file() and inside not in path.resolve().parents
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )  # fmt: skip
     if not clips:
         endings = " ".join(sorted(SOUNDS))
@@ -86,8 +87,9 @@ def find_jobs(folder: Path, output: Path, kind: str, seed: int | None) -> list[J
     names = Counter(clip.with_suffix("") for clip in clips)
     jobs = []
     for clip in clips:
-        # Of a.wav and a.flac the whole name is kept, or one video would replace the other.
-        name = (clip.with_suffix("") if names[clip.with_suffix("")] == 1 else clip).as_posix()
+        # Of a.wav, a.flac and a.wav.mp3 the whole name is kept, or one video would replace the other.
+        stem = clip.with_suffix("")
+        name = (stem if names[stem] == 1 and stem not in clips else clip).as_posix()
         own = zlib.crc32(os.fsencode(clip.as_posix())) if seed is None else seed
         jobs.append(Job(clip.as_posix(), f"{name}.{kind}", f"{name}.safetensors", own))
     return jobs
@@ -101,13 +103,13 @@ class Manifest:
         self._file: IO[str] | None = None
 
     def keep_done(self, output: Path, jobs: Sequence[Job]) -> list[Entry]:
-        """The entries of clips whose video is there. Failures, and what a crash left of a line, are dropped, so that in
-        the end there is one line for each clip."""
+        """The entries of clips whose video is there, made with the same seed. Failures, clips that are gone, and what a
+        crash left of a line are dropped, so that in the end there is one line for each clip."""
         entries = self._read()
         wanted = {job.clip: job for job in jobs}
         done = [
             entry for clip, entry in entries.items()
-            if entry.error is None and entry.video is not None and clip in wanted
+            if entry.error is None and entry.video is not None and clip in wanted and entry.seed == wanted[clip].seed
             and Path(entry.video).suffix == Path(wanted[clip].video).suffix and (output / entry.video).is_file()
         ]  # fmt: skip
         check_folder(output, output / MANIFEST)

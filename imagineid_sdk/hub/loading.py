@@ -20,7 +20,7 @@ from imagineid_sdk.hub.download import HubOptions
 from imagineid_sdk.hub.plausible import check_networks
 from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
-from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE
+from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE, ONLY_SD15
 from imagineid_sdk.options import check_names
 from imagineid_sdk.precision import pinned, read_dtype
 from imagineid_sdk.quantization import WEIGHTS_FILE, unpack
@@ -29,11 +29,9 @@ from imagineid_sdk.video import watermark
 ALIGNMENT = 64
 """Bytes that torch's own tensors begin at multiples of."""
 
-SD15_COMPONENTS = ("text_encoder", "tokenizer", "scheduler")
-
 DIFFUSERS_OPTIONS = (
     "device_map", "low_cpu_mem_usage", "max_memory", "offload_folder", "offload_state_dict", "quantization_config",
-    "disable_mmap", "proxies",
+    "disable_mmap",
 )  # fmt: skip
 """Options of `diffusers.DiffusionPipeline.from_pretrained` that are handed on."""
 
@@ -81,7 +79,7 @@ class LoadOptions(HubOptions):
             OptionError: an option is unknown.
             HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
         """
-        known = *COMPONENTS, *SD15_COMPONENTS, *DIFFUSERS_OPTIONS
+        known = *COMPONENTS, *ONLY_SD15, *DIFFUSERS_OPTIONS
         check_names(options, known, "from_pretrained", [*LoadOptions.model_fields])
         needs_accelerate = options.get("device_map") is not None or options.get("low_cpu_mem_usage")
         if needs_accelerate and find_spec("accelerate") is None:
@@ -124,6 +122,20 @@ def load_components(
         return embedded_components(LISTENING_AND_FACE) | load_recipe(str(model), chosen, options)
     folder = chosen.folder(model, options)
     return embedded_components(COMPONENTS) if folder == embedded_model() and not options else folder
+
+
+def exchange_components(
+    components: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[dict[str, Any], torch.dtype | None]:
+    """The components with some exchanged, and the type that was asked for.
+
+    Raises:
+        OptionError: an option is unknown.
+    """
+    types = {name: options[name] for name in ("dtype", "torch_dtype") if name in options}
+    others = {name: component for name, component in options.items() if name not in types}
+    check_names(others, (*COMPONENTS, *ONLY_SD15), "from_pipe", ["dtype"])
+    return {**components, **others}, LoadOptions.take(types).dtype
 
 
 def embedded_components(components: Mapping[str, type[Any]]) -> dict[str, Any]:

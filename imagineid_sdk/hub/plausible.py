@@ -101,9 +101,10 @@ def network_class(library: str | None, name: str | None) -> type[Any] | None:
 def check_network(kind: type[Any], folder: Path, variant: str | None) -> None:
     """Raises for a network whose weights lack something, or have another shape than its config says."""
     files = sorted(folder.glob("*.safetensors"))
+    plain = [path for path in files if variant_of(path.name) is None]
     chosen = [path for path in files if variant and f".{variant}." in path.name]
     stored: Shapes = {}
-    for path in chosen or files:
+    for path in chosen or plain or files:
         stored |= stored_shapes(path)
     check_shards(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -134,6 +135,12 @@ def check_kinds(kind: type[Any], config: Mapping[str, Any]) -> None:
             fits = isinstance(value, (int, type(default))) and not isinstance(value, bool) and math.isfinite(value)
         if not fits:
             raise ValueError(f"{name} in its config.json is {value!r}, and a value such as {default!r} is expected")
+
+
+def variant_of(name: str) -> str | None:
+    """``a/model.fp16.safetensors`` -> ``fp16``."""
+    parts = Path(name).name.split(".")
+    return parts[-2] if len(parts) > 2 else None
 
 
 def stored_shapes(path: Path) -> Shapes:

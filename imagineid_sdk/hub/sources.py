@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from imagineid_sdk.errors import HubError, MissingExtraError, ModelError
+from imagineid_sdk.errors import HubError, MissingExtraError, ModelError, WeightsError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused, typed_hub_errors
-from imagineid_sdk.hub.plausible import INDEX, check_index
+from imagineid_sdk.hub.plausible import INDEX, check_index, variant_of
+from imagineid_sdk.hub.recipes import Recipe, is_recipe
 
 EMBEDDED = ("tiny",)
 """Models inside the package."""
@@ -25,6 +26,14 @@ CONFIGS = ("config.json", "scheduler_config.json", "tokenizer_config.json")
 def embedded_model(name: str = "tiny") -> Path:
     """Folder of a model that is shipped with the package."""
     return Path(__file__).parent.parent / "weights" / name
+
+
+def check_model(model: str | os.PathLike[str] | None) -> None:
+    """Raises ModelError for what is no model's name, before anything is loaded; a repository is not asked for."""
+    if is_recipe(model):
+        Recipe.load(str(model))
+    else:
+        resolve(model)
 
 
 def resolve(model: str | os.PathLike[str] | None) -> Path | None:
@@ -126,40 +135,35 @@ def needed_files(available: Iterable[str], components: list[str], variant: str |
 
     Raises:
         WeightsError: a component has only pickles.
-        HubError: a component or the variant is missing.
+        HubError: a component or the variant is missing; WeightsError in a folder.
     """
+    incomplete = WeightsError if isinstance(place, Path) else HubError
     available, found_variant = list(available), False
     needed: list[str] = []
     for component in components:
         inside = [name for name in available if name.startswith(f"{component}/")]
         weights = [name for name in inside if name.endswith(WEIGHTS)]
-        wanted = [name for name in weights if variant and _variant(name) == variant]
+        wanted = [name for name in weights if variant and variant_of(name) == variant]
         found_variant |= bool(wanted)
-        weights = wanted or [name for name in weights if _variant(name) is None]
+        weights = wanted or [name for name in weights if variant_of(name) is None]
         rest = [name for name in inside if name.endswith((".json", ".txt")) and Path(name).name not in CONFIGS]
         seal = [name for name in inside if Path(name).name in CONFIGS]
         if not seal or (f"{component}/config.json" in seal and not weights):
             if pickles := [name for name in inside if name.endswith(PICKLES)]:
                 raise pickle_refused(place, pickles[0])
             what = f"weights of {component} (*{WEIGHTS})" if seal else f"{component}/{CONFIGS[0]}"
-            kept = sorted({kind for name in inside if name.endswith(WEIGHTS) and (kind := _variant(name))})
+            kept = sorted({kind for name in inside if name.endswith(WEIGHTS) and (kind := variant_of(name))})
             advice = (
                 f"It has variant={', '.join(kept)}." if kept else "Expected all that save_pretrained(folder) wrote."
             )
-            raise HubError(f"The model {str(place)!r} is incomplete: {what} are missing. {advice}")
+            raise incomplete(f"The model {str(place)!r} is incomplete: {what} are missing. {advice}")
         needed += [*weights, *rest, *sorted(seal, key=lambda name: CONFIGS.index(Path(name).name), reverse=True)]
     if variant and not found_variant:
-        raise HubError(
+        raise incomplete(
             f"The model {str(place)!r} has no variant {variant!r}: no file ends in .{variant}{WEIGHTS}. Leave variant "
             "out for the plain weights."
         )
     return needed
-
-
-def _variant(name: str) -> str | None:
-    """``a/model.fp16.safetensors`` -> ``fp16``."""
-    parts = Path(name).name.split(".")
-    return parts[-2] if len(parts) > 2 else None
 
 
 def _is_complete(present: list[str], components: list[str], variant: str | None) -> bool:

@@ -20,7 +20,11 @@ SD15 = ("text_encoder", "tokenizer", "scheduler")
 
 
 def backend_of(
-    components: Mapping[str, Any], adapters: tuple[str, ...] | None, device: torch.device, background: Background
+    components: Mapping[str, Any],
+    adapters: tuple[str, ...] | None,
+    device: torch.device,
+    background: Background,
+    size: int | None = None,
 ) -> Backend[Any, Any, Any]:
     """The backend that these components make, with the adapters that are switched on.
 
@@ -28,10 +32,11 @@ def backend_of(
         adapters: None is all that the backend has.
         device: where sd15 runs.
         background: for the prompt of sd15.
+        size: that was asked for; None is the backend's own.
 
     Raises:
         ModelError: components are missing.
-        OptionError: the backend has no such adapter, or can't show this background.
+        OptionError: the backend has no such adapter, or can't show this background or size.
     """
     shared = {name: components[name] for name in ("autoencoder", "denoiser", "spatial_adapter")}
     if all(components.get(name) is not None for name in TINY):
@@ -41,7 +46,10 @@ def backend_of(
     if all(components.get(name) is not None for name in SD15):
         own = {name: components[name] for name in SD15}
         chosen = check_adapters(adapters, sd15.ADAPTERS, "sd15")
-        return sd15.SD15Backend(**shared, **own, adapters=chosen, device=device, background=background)
+        backend = sd15.SD15Backend(**shared, **own, adapters=chosen, device=device, background=background)
+        if size not in (None, backend.size):
+            raise OptionError(f"size={size} can't be used: this base model makes {backend.size}. Leave size out.")
+        return backend
     missing = [name for name in (*TINY, *SD15) if components.get(name) is None]
     raise ModelError(
         f"The pipeline is incomplete: of {', '.join(missing)} it needs either {', '.join(TINY)} or {', '.join(SD15)}. "

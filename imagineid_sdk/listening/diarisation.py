@@ -23,6 +23,7 @@ from imagineid_sdk.listening.identity import IdentityEncoder
 from imagineid_sdk.listening.profile import SAMPLES_PER_FRAME, TRACK_RATE
 from imagineid_sdk.listening.prosody import analyse_prosody
 from imagineid_sdk.listening.speaker_encoder import mel_windows
+from imagineid_sdk.precision import pinned
 
 MAX_SPEAKERS = 8
 LINK_ABOVE = 0.35
@@ -67,7 +68,7 @@ class SpeakerTurns:
         return sorted(found, key=lambda turn: turn[1])
 
 
-@torch.no_grad()
+@pinned
 def find_turns(encoder: IdentityEncoder, samples: np.ndarray, num_speakers: int | None = None) -> SpeakerTurns:
     """Who speaks when in float32 mono samples at 16 kHz.
 

@@ -178,7 +178,7 @@ def step_predictions(encoder: EmotionEncoder, rows: np.ndarray, embedding: np.nd
 
 def running_estimate(predictions: np.ndarray, speech: np.ndarray, before: np.ndarray | None) -> np.ndarray:
     """Running estimate for each step of a sound: exponential smoothing of `predictions` (steps, PREDICTIONS),
-    weighted by the seconds of speech. It starts from the estimate `before` (PREDICTIONS,), or from neutral."""
+    weighted by the frames of speech (steps,). It starts from the estimate `before` (PREDICTIONS,), or from neutral."""
     if before is None:
         before = np.zeros(PREDICTIONS, np.float32)
         before[[0, len(EMOTIONS) + 1]] = _BELIEF
@@ -191,7 +191,7 @@ def running_estimate(predictions: np.ndarray, speech: np.ndarray, before: np.nda
 
 
 def emotion_track(predictions: np.ndarray, speech: np.ndarray, frames: int) -> EmotionTrack:
-    """The emotion of all steps; `predictions`: (steps, PREDICTIONS), `speech`: samples of speech in each (steps,)."""
+    """The emotion of all steps; `predictions`: (steps, PREDICTIONS), `speech`: frames of speech in each (steps,)."""
     if speech.sum() < _LEAST_SPEECH * TRACK_RATE:
         return no_emotion(frames)
     whole = OverallEmotion()

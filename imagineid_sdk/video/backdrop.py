@@ -185,11 +185,11 @@ def _read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _fill(picture: np.ndarray) -> torch.Tensor:
-    """Cover the square: scale and crop in the middle."""
-    pixels = torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 255
-    height, width = pixels.shape[-2:]
-    scale = SIZE / min(height, width)
-    size = (max(SIZE, round(height * scale)), max(SIZE, round(width * scale)))
-    pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)
-    top, left = (size[0] - SIZE) // 2, (size[1] - SIZE) // 2
-    return pixels[:, :, top : top + SIZE, left : left + SIZE].clamp(0, 1)
+    """The square in the middle, scaled."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    pixels = torch.from_numpy(np.array(picture[top : top + side, left : left + side])).movedim(-1, 0)[None].float()
+    size = (SIZE, SIZE)
+    pixels = F.interpolate(pixels / 255, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return pixels.clamp(0, 1)

@@ -23,7 +23,7 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: Mapping
     """
     from PIL import Image, PngImagePlugin  # comes with diffusers
 
-    target = check_output_path(path, ".png")
+    target, image = check_output_path(path, ".png"), np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4) or 0 in image.shape:
         raise VideoError(
             f"An array of shape {image.shape} and type {image.dtype} is not a picture. "
@@ -31,7 +31,10 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: Mapping
         )
     chunks = PngImagePlugin.PngInfo()
     for key, value in (metadata or {}).items():
-        chunks.add_itxt(key, value)
+        try:
+            chunks.add_itxt(key, value)
+        except UnicodeEncodeError as error:
+            raise VideoError(f"A picture can't hold the tag {key!r}. Use Latin letters.") from error
     chunks.add_itxt(PNG_KEYWORD, xmp_packet().decode())
     with placed_when_complete(target) as partial, typed_write_errors(target):
         Image.fromarray(image).save(partial, format="PNG", pnginfo=chunks)

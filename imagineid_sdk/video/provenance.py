@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,23 +161,27 @@ class Signer:
             ) from error
 
     def sign(self, path: Path, suffix: str, title: str) -> None:
-        """Sign a finished file in place.
+        """Sign a finished file in place; it stays as it is if that fails.
 
         Raises:
+            OptionError: certificate or key can't be used.
             VideoError: it can't be signed.
         """
         c2pa = load_c2pa()
-        signed = path.with_name(path.name + suffix)  # c2pa tells kinds of file by their ending
+        unsigned = path.with_name(path.name + suffix)  # c2pa tells kinds of file by their ending
         whole = path.with_name(path.name + ".signed" + suffix)
         try:
-            os.replace(path, signed)
+            try:
+                os.link(path, unsigned)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, unsigned)
             with self.open() as signer, c2pa.Builder(manifest(title)) as builder:
-                builder.sign_file(signed, whole, signer)
+                builder.sign_file(unsigned, whole, signer)
             os.replace(whole, path)
         except (c2pa.C2paError, OSError) as error:
             raise VideoError(f"{title!r} could not be signed: {error}. Check the certificate and its chain.") from error
         finally:
-            signed.unlink(missing_ok=True)
+            unsigned.unlink(missing_ok=True)
             whole.unlink(missing_ok=True)
 
 

@@ -8,11 +8,8 @@ is interrupted leaves neither a partial file nor a damaged older one.
 from __future__ import annotations
 
 import os
-import queue
-import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
@@ -26,7 +23,8 @@ from imagineid_sdk.audio import AudioClip
 from imagineid_sdk.errors import OptionError, VideoError, check_number
 from imagineid_sdk.files import check_encoder, check_output_path, find_ffmpeg, placed_when_complete, typed_write_errors
 from imagineid_sdk.video.formats import MP4, PathOrFile, format_of
-from imagineid_sdk.video.provenance import Signing, XmpInserter, add_xmp, read_signer, xmp_arguments
+from imagineid_sdk.video.pipes import Feeder, Pump, SoundPipe
+from imagineid_sdk.video.provenance import Signing, add_xmp, read_signer, xmp_arguments
 
 METADATA_KEYS = ("title", "comment", "description", "synopsis", "artist", "copyright", "date", "genre")
 """Tags that an mp4 has a place for (iTunes metadata list); others would be dropped without a word. A gif has none."""
@@ -44,9 +42,6 @@ LIVE_MP4 = [
 
 FRAMES_WAITING = 16
 """Frames that wait for the encoder at most, while the next ones are made."""
-
-SECOND_PIPE = os.name != "nt"
-"""Whether a program can inherit a second pipe beside its standard input."""
 
 
 class Recorder:
@@ -88,12 +83,12 @@ class Recorder:
         self._format = MP4 if self._path is None else format_of(cast(str, target))
         if self._path is not None:
             check_not_source(self._path, source)
-        self._closing = ExitStack()
-        self._pictures: _Feeder | None = None
+        self._closing, self._completed = ExitStack(), False
+        self._pictures: Feeder | None = None
         self._size: tuple[int, ...] | None = None
-        self._pump: threading.Thread | None = None
+        self._pump: Pump | None = None
         self._samples = self.shown = 0
-        self._sound = _SoundInput() if channels and self._format.sound else None
+        self._sound = SoundPipe() if channels and self._format.sound else None
         if self._sound is not None:
             self._closing.callback(self._sound.close)
 
@@ -106,6 +101,9 @@ class Recorder:
         return self
 
     def __exit__(self, *failure: Any) -> None:
+        if failure[0] is None and not self._completed:  # left early: nothing takes the target's place
+            with suppress(VideoError):
+                self._closing.__exit__(VideoError, VideoError("The recording was not completed."), None)
         self._closing.__exit__(*failure)
 
     def hear(self, block: np.ndarray) -> None:
@@ -138,11 +136,14 @@ class Recorder:
             raise self._failure()
         if self._pump is not None:
             self._pump.join()
+            if self._pump.error is not None:  # the last bytes were refused, when the encoder had ended already
+                raise self._failure()
         if self._path is not None:
             with typed_write_errors(self._path):
                 add_xmp(self._partial, self._format.suffix)
             if self._signer is not None:
                 self._signer.sign(self._partial, self._format.suffix, self._path.name)
+        self._completed = True
 
     def _checked(self, frames: np.ndarray) -> np.ndarray:
         if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or frames.shape[-1] not in (3, 4):
@@ -166,7 +167,7 @@ class Recorder:
             )
         return frames
 
-    def _begin(self) -> _Feeder:
+    def _begin(self) -> Feeder:
         """Starts the encoder for frames of the size that was seen."""
         command = self._command()
         self._log = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed with the rest)
@@ -179,14 +180,12 @@ class Recorder:
         if self._sound is not None:
             self._sound.given_away()
         if self._path is None:
-            pipe = cast(IO[bytes], self._process.stdout)
-            self._pump = threading.Thread(target=_pump, args=(pipe, cast(IO[bytes], self._file)), daemon=True)
-            self._pump.start()
+            self._pump = Pump(cast(IO[bytes], self._process.stdout), cast(IO[bytes], self._file))
             self._closing.callback(self._pump.join)
         # No cycles: the metadata may hold the person's networks, which must not wait for the garbage collector.
         self._metadata = {}
         stdin = cast(IO[bytes], self._process.stdin)
-        pictures = _Feeder(lambda: stdin, waiting=FRAMES_WAITING)
+        pictures = Feeder(lambda: stdin, waiting=FRAMES_WAITING)
         self._closing.callback(pictures.join)
         self._closing.callback(self._end)  # first of all: what waits for an encoder would wait for ever
         return pictures
@@ -212,6 +211,12 @@ class Recorder:
 
     def _failure(self) -> VideoError:
         status = self._process.wait()
+        if self._pump is not None:
+            self._pump.join()
+            if (error := self._pump.error) is not None:
+                failure = VideoError(f"The output could not be written: {error!r}. Check free space and who reads it.")
+                failure.__cause__ = error
+                return failure
         self._log.seek(0)
         reason = self._log.read().decode(errors="replace").strip() or f"exit status {status}"
         return VideoError(
@@ -298,102 +303,3 @@ def check_target(target: PathOrFile) -> Path | IO[bytes]:
     if hasattr(target, "encoding"):
         raise VideoError("The file object takes text. Open it in binary mode: open(path, 'wb').")
     return target
-
-
-# --- pipes ------------------------------------------------------------------------------------------------------------
-
-
-class _SoundInput:
-    """The encoder's second input. A pipe; on Windows, where a program inherits no second pipe, a socket on loopback."""
-
-    def __init__(self) -> None:
-        self._server: socket.socket | None = None
-        self._reading: int | None = None
-        self._over = threading.Event()
-        if not SECOND_PIPE:
-            self._server = socket.create_server(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
-            self.descriptors: tuple[int, ...] = ()
-            self.feeder = _Feeder(self._accept, waiting=0)
-        else:
-            self._reading, writing = os.pipe()
-            self.address, self.descriptors = f"pipe:{self._reading}", (self._reading,)
-            self.feeder = _Feeder(lambda: os.fdopen(writing, "wb", buffering=0), waiting=0)
-
-    def given_away(self) -> None:
-        """The encoder alone reads from here on, and its death is noticed."""
-        if self._reading is not None:
-            os.close(self._reading)
-            self._reading = None
-
-    def close(self) -> None:
-        self._over.set()
-        self.given_away()
-        self.feeder.join()
-        if self._server is not None:
-            self._server.close()
-
-    def _accept(self) -> IO[bytes]:
-        assert self._server is not None
-        self._server.settimeout(0.2)
-        while not self._over.is_set():
-            with suppress(TimeoutError):
-                connection, _ = self._server.accept()
-                return cast(IO[bytes], connection.makefile("wb", buffering=0))
-        raise OSError("the encoder never connected")
-
-
-class _Feeder:
-    """Writes to a pipe from a thread of its own, so that the caller does not wait for the reader."""
-
-    def __init__(self, connect: Callable[[], IO[bytes]], waiting: int) -> None:
-        self.broken = False
-        self._queue: queue.Queue[memoryview | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._run, args=(connect,), daemon=True)
-        self._thread.start()
-
-    def put(self, content: memoryview | None) -> None:
-        """Some bytes, or None at the end."""
-        self._queue.put(content)
-
-    def join(self) -> None:
-        """Waits until the pipe is closed. Its reader must have ended, or read to the end."""
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-
-    def _run(self, connect: Callable[[], IO[bytes]]) -> None:
-        pipe: IO[bytes] | None = None
-        try:
-            pipe = connect()
-        except OSError:
-            self.broken = True
-        while (content := self._queue.get()) is not None:
-            if pipe is None or self.broken:
-                continue
-            try:
-                _write_all(pipe, content)
-            except OSError:  # the reader is gone: its exit status says why
-                self.broken = True
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-
-
-def _write_all(pipe: IO[bytes], content: memoryview) -> None:
-    """An unbuffered file may take less than it is given."""
-    content = content.cast("B")
-    while content:
-        content = content[pipe.write(content) or 0 :]
-
-
-def _pump(source: IO[bytes], target: IO[bytes]) -> None:
-    """The encoder's output, with XMP, into the caller's file; if that takes no more, the encoder learns of it."""
-    read: Callable[[int], bytes] = getattr(source, "read1", source.read)
-    with source, suppress(OSError, ValueError):
-        inserter = XmpInserter()
-        while part := read(1 << 16):
-            target.write(inserter.feed(part))
-            if hasattr(target, "flush"):
-                target.flush()
-        target.write(inserter.finish())

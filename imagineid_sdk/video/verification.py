@@ -108,8 +108,8 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     """
     check_path(path)
     place = Path(path)
-    first = pictures_in(place)[0] if place.is_dir() else place
     try:
+        first = pictures_in(place)[0] if place.is_dir() else place
         if is_mesh(first):
             frames: Iterator[np.ndarray] = iter(())
         else:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import imageio_ffmpeg
 import numpy as np
@@ -17,7 +18,7 @@ import soundfile
 import torch
 
 from imagineid_sdk.audio import MINIMUM_DURATION, SAMPLE_RATE, AudioClip, load_audio
-from imagineid_sdk.errors import AudioError, AudioNotFoundError
+from imagineid_sdk.errors import AudioError, AudioNotFoundError, FFmpegError
 
 
 def encode(source: Path, target: Path, *options: str) -> Path:
@@ -321,3 +322,35 @@ def test_a_header_that_lies_about_its_length_costs_no_memory(tmp_path, make_voic
     header = b"RIFF" + struct.pack("<I", 0xFFFFFFF0) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", 0xFFFFFF00)
     (tmp_path / "liar.wav").write_bytes(header + samples)
     assert load_audio(tmp_path / "liar.wav").duration == pytest.approx(0.5)
+
+
+class Decoder:
+    """As datasets gives a sound since its version 4."""
+
+    def get_all_samples(self):
+        return SimpleNamespace(data=torch.full((2, 4_800), 0.25), sample_rate=48_000)
+
+
+STEREO = torch.full((2, 4_800), 0.25)
+
+
+@pytest.mark.parametrize("source", [Decoder(), (STEREO, 48_000), (48_000, STEREO)])
+def test_a_decoder_and_pairs_in_either_order_are_sounds(source):
+    clip = load_audio(source)
+    assert (clip.duration, clip.original_rate, clip.original.shape) == (0.1, 48_000, (4_800, 2))
+
+
+def test_a_clip_is_held_to_what_was_asked(make_voice):
+    clip = load_audio(make_voice(1.0))
+    assert load_audio(clip) is clip
+    with pytest.raises(AudioError, match="too long"):
+        load_audio(clip, longest=0.5)
+    with pytest.raises(AudioError, match="16000 Hz"):
+        load_audio(clip, 48_000)
+
+
+def test_an_ffmpeg_that_can_not_run_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.m4a").write_bytes(b"no sound that libsndfile knows")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", __file__)
+    with pytest.raises(FFmpegError, match="can't be run"):
+        load_audio(tmp_path / "a.m4a")

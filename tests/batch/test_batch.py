@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from imagineid_sdk.batch import MANIFEST, run_batch
-from imagineid_sdk.errors import MissingExtraError, OptionError
+from imagineid_sdk.errors import IdentityFileError, MissingExtraError, ModelError, OptionError
 
 
 @pytest.fixture
@@ -82,6 +82,14 @@ def test_mistakes_are_told_before_any_work(tmp_path, clips, monkeypatch):
         run_batch(clips, tmp_path / "out", options={"identity": "a.safetensors", "identity_from": "a.wav"})
     with pytest.raises(OptionError, match="output_type='np' can't be streamed"):
         run_batch(clips, tmp_path / "out", options={"output_type": "np"})
+    with pytest.raises(IdentityFileError, match="No identity file"):
+        run_batch(clips, tmp_path / "out", options={"identity": "nobody.safetensors"})
+    with pytest.raises(ModelError, match="no model"):
+        run_batch(clips, tmp_path / "out", model="no such model")
+    with pytest.raises(OptionError, match="sign="):
+        run_batch(clips, tmp_path / "out", options={"sign": 5})
+    with pytest.raises(OptionError, match="every machine"):
+        run_batch(clips, tmp_path / "out", ray="auto", options={"sign": ("a.pem", "b.key")})
     with pytest.raises(OptionError, match="workers"):
         run_batch(clips, tmp_path / "out", workers=0)
     with pytest.raises(OptionError, match="not a folder"):

@@ -30,6 +30,13 @@ def test_two_clips_of_one_name_get_two_videos(folder, tmp_path):
     assert videos == ["a.webm", "b.flac.webm", "b.mp3.webm", "more/c.webm"]
 
 
+def test_a_name_that_ends_twice_takes_no_other_clips_video(folder, tmp_path):
+    for name in ("a.flac", "a.wav.mp3"):
+        (folder / name).write_bytes(b"")
+    jobs = find_jobs(folder, tmp_path / "out", "mp4", None)
+    assert len({job.video for job in jobs}) == len({job.person for job in jobs}) == len(jobs) == 6
+
+
 def test_a_clip_has_the_same_person_on_every_machine_and_day(folder, tmp_path):
     first, again = (find_jobs(folder, tmp_path / "out", "mp4", None) for _ in range(2))
     assert first == again
@@ -45,7 +52,10 @@ def test_videos_that_lie_among_the_clips_are_not_clips(folder):
 
 def test_notes_that_a_system_hides_are_not_clips(folder, tmp_path):
     (folder / "._a.wav").write_bytes(b"")
-    assert "._a.wav" not in [job.clip for job in find_jobs(folder, tmp_path / "out", "mp4", None)]
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "x.wav").write_bytes(b"")
+    clips = [job.clip for job in find_jobs(folder, tmp_path / "out", "mp4", None)]
+    assert "._a.wav" not in clips and ".cache/x.wav" not in clips
 
 
 def test_videos_do_not_go_into_the_folder_of_the_clips(folder):
@@ -75,6 +85,13 @@ def test_after_a_crash_what_is_whole_is_kept_and_the_rest_is_made(tmp_path):
         manifest.add(Entry.of(jobs[3], 2, 1))
     kept = [json.loads(line)["clip"] for line in (tmp_path / MANIFEST).read_text().splitlines()]
     assert kept == ["a.wav", "d.wav"]
+
+
+def test_a_video_of_another_seed_is_made_again(tmp_path):
+    done = Job("a.wav", "a.mp4", "a.safetensors", 1)
+    (tmp_path / MANIFEST).write_text(json.dumps(vars(Entry.of(done, 1, 1))) + "\n")
+    (tmp_path / "a.mp4").write_bytes(b"video")
+    assert Manifest(tmp_path / MANIFEST).keep_done(tmp_path, [Job("a.wav", "a.mp4", "a.safetensors", 2)]) == []
 
 
 def test_processes_share_cores_and_memory():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from imagineid_sdk.imagining.denoising import denoise_once, describe_person
 from imagineid_sdk.imagining.initial_noise import scene_noise
 from imagineid_sdk.imagining.painted import assemble, crop_of, decode_frames, paint
 from imagineid_sdk.imagining.pixels import to_pixels
+from imagineid_sdk.imagining.workers import count_workers
 from imagineid_sdk.video.backdrop import Backdrop
 
 
@@ -97,15 +99,17 @@ def test_a_portrait_is_the_person_at_rest(renderer):
 def test_one_set_of_threads_serves_all_videos_of_a_pipeline(pipeline, person):
     # Threads of their own for every video would each keep memory of their own.
     still = FaceMotion(25.0, np.zeros((20, 52), np.float32), np.zeros((20, 3), np.float32))
+    before = set(threading.enumerate())
     renderers = [pipeline.renderer(person) for _ in range(3)]
     for renderer in renderers:
         assert sum(len(batch) for batch in renderer.frames(still)) == 20
-    if renderers[0].batch_size > renderers[0]._backend.batch_size:  # more than one worker
-        assert len({renderer._workers for renderer in renderers}) == 1
+    new = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("imagining")]
+    assert len(new) <= count_workers()
 
 
 def test_converted_networks_leave_the_pipelines_own_as_they_are(pipeline, person):
     before = {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()}
-    pipeline.renderer(person)
+    renderer = pipeline.renderer(person)
+    assert len(next(renderer.frames(FaceMotion.still()))) == 1
     assert {name: weight.dtype for name, weight in pipeline.denoiser.named_parameters()} == before
     assert set(before.values()) == {torch.float32}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
 from imagineid_sdk.imagining.denoising import TIMESTEPS
 from imagineid_sdk.imagining.shared_pass import start_pass
@@ -33,5 +34,9 @@ def test_the_first_step_is_the_denoisers_own(awake):
     assert torch.allclose(start.velocity(None), alone, atol=1e-4)
 
 
-def test_a_denoiser_with_other_inputs_runs_whole():
-    assert start_pass(torch.nn.Identity(), torch.randn(1, 16, 16, 16), torch.randn(1, 5, 8)) is None
+@torch.no_grad()
+def test_a_denoiser_with_other_inputs_runs_whole(awake):
+    config = {**awake["denoiser"].config, "class_embed_type": "timestep", "_use_default_values": []}
+    classed = UNet2DConditionModel.from_config(config)
+    assert start_pass(awake["denoiser"], torch.randn(1, 16, 16, 16), torch.randn(1, 5, 8)) is not None
+    assert start_pass(classed, torch.randn(1, 16, 16, 16), torch.randn(1, 5, 8)) is None

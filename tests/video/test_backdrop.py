@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,3 +43,11 @@ def test_what_is_transparent_in_a_picture_shows_white(tmp_path, kind):
 def test_sixteen_bits_of_grey_keep_their_light(tmp_path):
     Image.fromarray(np.full((100, 100), 32_896, np.uint16)).save(tmp_path / "grey.png")
     assert corners(tmp_path / "grey.png")[0] == (128, 128, 128)
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 3), (3000, 1, 3), (2, 700, 3)])
+def test_a_narrow_picture_fills_no_memory(shape):
+    picture = np.full(shape, 90, np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (Backdrop.from_option(picture).picture == 90).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

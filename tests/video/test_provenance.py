@@ -183,6 +183,14 @@ def test_a_certificate_vouches_for_a_video_until_a_byte_of_it_changes(tmp_path, 
     assert broken is not None and not broken.valid and broken.problems
 
 
+def test_a_file_that_can_not_be_signed_stays_as_it_is(tmp_path, certificate):
+    path = film(tmp_path / "plain.mp4")
+    content = path.read_bytes()
+    with pytest.raises(OptionError, match="sign="):
+        Signer(tmp_path / "no.pem", tmp_path / "no.key").sign(path, ".mp4", "plain.mp4")
+    assert path.read_bytes() == content and [one.name for one in tmp_path.iterdir()] == ["plain.mp4"]
+
+
 @pytest.mark.parametrize("name", ["a.mov", "a.gif", "a"])
 def test_other_kinds_are_signed_too(tmp_path, certificate, name):
     path = save(tmp_path / name, frames(2), sign=certificate)

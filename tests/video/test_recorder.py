@@ -19,7 +19,7 @@ from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import OptionError, VideoError
 from imagineid_sdk.files import check_output_path
 from imagineid_sdk.video.picture import write_png
-from imagineid_sdk.video.recorder import write_mp4
+from imagineid_sdk.video.recorder import Recorder, write_mp4
 
 COLOURS = np.array([[200, 30, 30], [30, 180, 40], [40, 60, 210], [230, 200, 170], [20, 20, 20], [245, 245, 245]])
 
@@ -94,7 +94,7 @@ def test_views_and_flipped_frames_are_written_as_they_look(tmp_path, media):
 
 
 def test_without_a_second_pipe_the_sound_goes_through_a_socket(tmp_path, media, make_voice, monkeypatch):
-    monkeypatch.setattr("imagineid_sdk.video.recorder.SECOND_PIPE", False)
+    monkeypatch.setattr("imagineid_sdk.video.pipes.SECOND_PIPE", False)
     audio = load_audio(make_voice(1.0))
     path = write_mp4(tmp_path / "face.mp4", make_frames(25), fps=25, audio=audio, metadata={})
     heard = load_audio(path)
@@ -109,6 +109,46 @@ def test_an_open_file_gets_a_video_that_plays_while_it_grows(tmp_path, media, ma
     assert content.index(b"moov") < content.index(b"moof") < content.index(b"mdat") and not target.closed
     (tmp_path / "face.mp4").write_bytes(content)
     assert len(media.frames(tmp_path / "face.mp4")) == 25
+
+
+class Reluctant(io.RawIOBase):
+    """A file of the caller's that takes `most` bytes in all, and `at_once` of them."""
+
+    def __init__(self, most: int = 1 << 30, at_once: int = 1 << 30) -> None:
+        self.taken, self.most, self.at_once = b"", most, at_once
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content) -> int:
+        part = bytes(content[: self.at_once])
+        if len(self.taken) + len(part) > self.most:
+            raise OSError(28, "No space left on device")
+        self.taken += part
+        return len(part)
+
+
+def test_a_file_that_takes_little_at_a_time_gets_all_of_the_video(tmp_path, media):
+    target = Reluctant(at_once=500)
+    write_mp4(target, make_frames(10), fps=25, audio=None, metadata={})
+    (tmp_path / "face.mp4").write_bytes(target.taken)
+    assert len(media.frames(tmp_path / "face.mp4")) == 10
+
+
+@pytest.mark.parametrize("missing", [1, 300, 2000])
+def test_a_file_that_is_full_before_the_end_is_told(missing):
+    whole = Reluctant()
+    write_mp4(whole, make_frames(10), fps=25, audio=None, metadata={})
+    with pytest.raises(VideoError, match="No space left"):
+        write_mp4(Reluctant(len(whole.taken) - missing), make_frames(10), fps=25, audio=None, metadata={})
+
+
+def test_a_recording_that_is_left_early_spoils_nothing(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"an older video")
+    with Recorder(tmp_path / "a.mp4", fps=25) as recorder:
+        recorder.show(make_frames(1))
+    assert (tmp_path / "a.mp4").read_bytes() == b"an older video"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_one_frame_is_a_video(tmp_path, media):

@@ -119,7 +119,8 @@ class FaceMotion:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a csv or json file, by the ending, with the columns of the app Live Link Face, at the video's rate;
-        see `live_link`. It can be edited and shown again: ``pipe(clip, motion=path)``.
+        see `live_link`. It can be edited and shown again: ``pipe(clip, motion=path)``. A csv of less than a second does
+        not tell its rate: give ``fps=`` as well.
 
         Raises:
             OptionError: another ending, or the file can't be written.

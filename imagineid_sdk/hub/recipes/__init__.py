@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -89,6 +89,8 @@ class Recipe(BaseModel):
         path = FOLDER / f"{name}.json" if is_named(name) else Path(name)
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path} is not a recipe: it is no text in UTF-8.") from error
         except OSError as error:
             raise ModelError(
                 f"There is no recipe {str(name)!r}. Give one of: {', '.join(named())}, or the path of a json file "
@@ -152,8 +154,9 @@ def is_recipe(model: object) -> bool:
 
 def _without_variant(name: str) -> str:
     """``model.fp16.safetensors`` -> ``model.safetensors``."""
-    first, *_, ending = name.split(".")
-    return f"{first}.{ending}"
+    path = PurePosixPath(name)
+    parts = path.name.split(".")
+    return name if len(parts) < 3 else path.with_name(f"{parts[0]}.{parts[-1]}").as_posix()
 
 
 def _explain(error: ValidationError) -> str:

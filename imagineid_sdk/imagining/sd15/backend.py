@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -205,7 +205,8 @@ class SD15Backend:
 
 def _noise(frames: int, shape: tuple[int, int, int], generator: torch.Generator) -> torch.Tensor:
     """Drawn on the CPU, frame after frame: the same on every device, and a longer video begins like a shorter one."""
-    return torch.cat([torch.randn(1, *shape, generator=generator) for _ in range(frames)])
+    options: dict[str, Any] = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
+    return torch.cat([torch.randn(1, *shape, **options) for _ in range(frames)])
 
 
 def _mix(shared: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

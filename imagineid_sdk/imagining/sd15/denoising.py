@@ -7,12 +7,14 @@ exactly. Known are the background of the reference frame everywhere, and whole f
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from imagineid_sdk.imagining.backend import OnStep
 
@@ -75,13 +77,14 @@ def denoise_window(
     """Latents ``(frames, channels, height, width)`` float32 of consecutive frames.
 
     Args:
-        scheduler: an EulerDiscreteScheduler; its state is reset.
+        scheduler: an EulerDiscreteScheduler; only its config is used, since its state belongs to one window.
         noise: of unit variance, in the shape of the result.
         text: of the person ``(1, tokens, width)``; with ``guidance`` above 1 a second row that it leads away from.
         curves: ``(frames, 3, size, size)``.
         known: what is kept.
         on_step: called after each step, see `OnStep`.
     """
+    scheduler = type(scheduler).from_config(scheduler.config)
     scheduler.set_timesteps(steps, device=noise.device)
     latents, rows = noise * scheduler.init_noise_sigma, len(text)
     spread = curves if curves is None else curves.repeat(rows, 1, 1, 1)
@@ -106,8 +109,13 @@ def without_motion(denoiser: UNetMotionModel) -> Iterator[None]:
     """Bypass the motion module within the block: the frozen 2D base is left."""
     from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 
+    here = threading.get_ident()  # another thread may be making frames with it
+
+    def bypass(_: nn.Module, inputs: tuple[torch.Tensor, ...], __: torch.Tensor) -> torch.Tensor | None:
+        return inputs[0] if threading.get_ident() == here else None
+
     layers = [layer for layer in denoiser.modules() if isinstance(layer, AnimateDiffTransformer3D)]
-    hooks = [layer.register_forward_hook(lambda _, inputs, __: inputs[0]) for layer in layers]
+    hooks = [layer.register_forward_hook(bypass) for layer in layers]
     try:
         yield
     finally:

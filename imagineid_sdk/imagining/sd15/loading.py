@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from imagineid_sdk.errors import ModelError, OptionError, WeightsError
 from imagineid_sdk.hub.download import PICKLES, HubOptions, fetch, pickle_refused
@@ -104,7 +105,7 @@ def load_role(role: str, folder: Path, recipe: Recipe, dtype: torch.dtype | None
 
             return EulerDiscreteScheduler.from_config(EulerDiscreteScheduler.load_config(folder), **FRAME_SCHEDULE)
         return _load_network(role, folder, weights[0], dtype)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         source = recipe.roles()[role]
         raise WeightsError(
             f"The {role} from {source.repo} can't be loaded ({error}). Expected {', '.join(source.files)} of a Stable "

@@ -7,12 +7,15 @@ shares. Names steer Stable Diffusion to one steady face, and a point between man
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
 from imagineid_sdk.face.persona.identity import Identity
+
+if TYPE_CHECKING:
+    from transformers import CLIPTextModel, CLIPTokenizer
 
 NAMES = {
     "female": (
@@ -54,7 +57,7 @@ def describe(identity: Identity | None, background: str = "plain grey") -> tuple
     return BEFORE, f", {', '.join(traits)}, {style}"
 
 
-def pseudo_words(identity: Identity, tokenizer: Any, embeddings: torch.Tensor) -> torch.Tensor:
+def pseudo_words(identity: Identity, tokenizer: CLIPTokenizer, embeddings: torch.Tensor) -> torch.Tensor:
     """``(PSEUDO_WORDS, width)`` in the text encoder's input space.
 
     Args:
@@ -72,7 +75,9 @@ def pseudo_words(identity: Identity, tokenizer: Any, embeddings: torch.Tensor) -
 
 
 @torch.no_grad()
-def encode(tokenizer: Any, text_encoder: Any, before: str, after: str, pseudo: torch.Tensor | None) -> torch.Tensor:
+def encode(
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, before: str, after: str, pseudo: torch.Tensor | None
+) -> torch.Tensor:  # fmt: skip
     """Text embeddings ``(1, tokens, width)`` of ``before``, the pseudo-words, and ``after``; cut at the encoder's
     length."""
     length = text_encoder.config.max_position_embeddings
@@ -91,7 +96,7 @@ def encode(tokenizer: Any, text_encoder: Any, before: str, after: str, pseudo: t
 
     hook = table.register_forward_hook(splice) if pseudo is not None else None
     try:
-        return text_encoder(torch.tensor([ids], device=table.weight.device)).last_hidden_state
+        return text_encoder(torch.tensor([ids], device=cast(torch.Tensor, table.weight).device)).last_hidden_state
     finally:
         if hook is not None:
             hook.remove()
