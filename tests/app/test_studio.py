@@ -42,7 +42,7 @@ class FakeStream:
 
 @pytest.fixture
 def fake_pipe():
-    pipe = SimpleNamespace(opened=[], imagined=[], hold=lambda: None)
+    pipe = SimpleNamespace(opened=[], imagined=[], edited=[], hold=lambda: None)
 
     def stream(*, identity, fps, **options):
         pipe.opened.append((identity, fps, options))
@@ -52,7 +52,11 @@ def fake_pipe():
         pipe.imagined.append((len(voice), options))
         return [SimpleNamespace(identity="somebody")]
 
-    pipe.stream, pipe.imagine = stream, imagine
+    def renderer(identity, **portrait):
+        pipe.edited.append((identity, portrait))
+        return SimpleNamespace(identity=f"{identity}, edited")
+
+    pipe.stream, pipe.imagine, pipe.renderer = stream, imagine, renderer
     return pipe
 
 
@@ -67,7 +71,8 @@ def test_a_face_speaks_with_whoever_was_chosen(fake_pipe):
     assert next(batches).moment == pytest.approx(0.2)
     talk.close()
     assert list(batches) == []
-    assert fake_pipe.opened[-1] == ("anna", 25.0, {"hair": "bob", "blink": 0.0}) and not fake_pipe.imagined
+    assert fake_pipe.opened[-1] == ("anna, edited", 25.0, {"hair": "bob", "blink": 0.0}) and not fake_pipe.imagined
+    assert fake_pipe.edited == [("anna", {"hair": "bob"})], "once, however many streams there are"
 
 
 def test_without_a_choice_somebody_is_imagined_from_the_first_words(fake_pipe):
@@ -75,7 +80,7 @@ def test_without_a_choice_somebody_is_imagined_from_the_first_words(fake_pipe):
     talk.feed(np.zeros(3 * RATE, np.float32))
     threading.Timer(0.1, lambda: talk.feed(np.zeros(RATE // 5, np.float32))).start()
     assert next(talk.batches()).moment == pytest.approx(3.0)
-    assert fake_pipe.imagined == [(3 * RATE, {"num_faces": 1, "hair": "bob"})] and talk.identity == "somebody"
+    assert fake_pipe.imagined == [(3 * RATE, {"num_faces": 1, "hair": "bob"})] and talk.identity == "somebody, edited"
 
 
 def test_a_machine_that_falls_behind_skips_sound_and_makes_fewer_frames(fake_pipe):
