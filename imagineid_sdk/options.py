@@ -21,8 +21,8 @@ OutputType: TypeAlias = Literal["uint8", "np", "pt", "pil", "latent", "none"]
 Colour: TypeAlias = str | tuple[int, int, int]
 Together: TypeAlias = Literal["together"]
 Separate: TypeAlias = Literal["separate"]
-OF_CALL = ("content", "callback", "return_dict")
-"""Keywords of a call alone."""
+OF_CALL = ("callback",)
+"""Keywords of a call and of `map` that are no options of these classes."""
 SEEDS = 2**63
 """How many seeds there are."""
 

@@ -17,7 +17,7 @@ from imagineid_sdk.clips import generate_all, generate_each, imagine_faces, list
 from imagineid_sdk.dialogue import Dialogue
 from imagineid_sdk.face.persona.identity import Identity
 from imagineid_sdk.face.persona.sources import model_fingerprint
-from imagineid_sdk.hub.loading import LoadOptions, exchange_components, lay_out, load_components
+from imagineid_sdk.hub.loading import LoadKwargs, LoadOptions, exchange_components, lay_out, load_components
 from imagineid_sdk.hub.plausible import typed_load_errors
 from imagineid_sdk.hub.saving import saved_as_a_whole
 from imagineid_sdk.imagining.workers import Workers
@@ -64,7 +64,7 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
         self.workers, self.fingerprint = Workers(1), model_fingerprint(denoiser, autoencoder)
 
     @classmethod
-    def from_pretrained(cls, model: str | os.PathLike[str] | None = None, **options: Any) -> Self:
+    def from_pretrained(cls, model: str | os.PathLike[str] | None = None, **options: Unpack[LoadKwargs]) -> Self:
         """Load a model.
 
         Args:
@@ -81,12 +81,12 @@ class ImagineIDPipeline(diffusers.DiffusionPipeline):
             ModelError: there is no such model, or it is something else.
             WeightsError: its files are damaged, incomplete, or pickles.
         """
-        chosen = LoadOptions.take(options)
-        components = load_components(model, chosen, options)
+        chosen, others = LoadOptions.split(options)
+        components = load_components(model, chosen, others)
         if isinstance(components, dict):
             return cls(**components).to(chosen.dtype)
         with typed_load_errors(components if model is None else model):
-            return super().from_pretrained(str(components), **chosen.for_diffusers(options))
+            return super().from_pretrained(str(components), **chosen.for_diffusers(others))
 
     @classmethod
     def from_pipe(cls, pipeline: diffusers.DiffusionPipeline, **components: Any) -> Self:

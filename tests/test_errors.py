@@ -17,10 +17,6 @@ def test_code_that_knows_only_python_still_catches_them():
     assert issubclass(errors.MissingExtraError, ImportError)
 
 
-def test_a_message_is_shown_as_it_was_written():
-    assert str(errors.AudioNotFoundError("There is no audio file at 'a.wav'.")) == "There is no audio file at 'a.wav'."
-
-
 def test_a_missing_extra_names_the_command_that_installs_it():
     error = errors.MissingExtraError("The Gradio app", extra="app")
     assert "The Gradio app" in str(error)

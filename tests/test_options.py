@@ -14,6 +14,9 @@ import torch
 from imagineid_sdk import Identity
 from imagineid_sdk.audio import load_audio
 from imagineid_sdk.errors import AudioError, IdentityFileError, OptionError, VideoError
+from imagineid_sdk.hub.loading import DIFFUSERS_OPTIONS, LoadKwargs, LoadOptions
+from imagineid_sdk.hub.recipes import ROLES
+from imagineid_sdk.models import COMPONENTS, ONLY_SD15
 from imagineid_sdk.options import (
     SEEDS,
     GenerateKwargs,
@@ -47,6 +50,9 @@ def test_typed_keywords_are_the_options():
     assert set(FactorKwargs.__annotations__) == set(Factors.__dataclass_fields__)
     called = {*GenerateKwargs.__annotations__, *FactorKwargs.__annotations__, "callback"}
     assert set(CallKwargs.__annotations__) == called
+    assert set(LoadKwargs.__annotations__) == {
+        *LoadOptions.model_fields, "torch_dtype", *COMPONENTS, *ONLY_SD15, *ROLES, *DIFFUSERS_OPTIONS
+    }  # fmt: skip
     assert set(StreamKwargs.__annotations__) == {*VideoKwargs.__annotations__, *FactorKwargs.__annotations__}
 
 

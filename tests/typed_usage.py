@@ -31,6 +31,7 @@ def results(pipe: ImagineIDPipeline, person: Identity) -> None:
 
 
 def mistakes(pipe: ImagineIDPipeline) -> None:
+    ImagineIDPipeline.from_pretrained(dtpye="float16")  # type: ignore[call-arg]
     pipe("a.wav", sed=3)  # type: ignore[call-overload]
     pipe("a.wav", size=300)  # type: ignore[call-overload]
     pipe.stream(output_type="pil")  # type: ignore[call-arg]

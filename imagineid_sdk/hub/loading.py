@@ -13,6 +13,7 @@ import torch
 from pydantic import ConfigDict
 from safetensors import SafetensorError
 from torch import nn
+from typing_extensions import TypedDict
 
 from imagineid_sdk.errors import MissingExtraError, OptionError, WeightsError
 from imagineid_sdk.face.mesh import rasterizer
@@ -34,6 +35,46 @@ DIFFUSERS_OPTIONS = (
     "disable_mmap",
 )  # fmt: skip
 """Options of `diffusers.DiffusionPipeline.from_pretrained` that are handed on."""
+
+
+class LoadKwargs(TypedDict, total=False):
+    """Keywords of ``from_pretrained``: fields of `LoadOptions`, components, roles of a recipe, options of diffusers."""
+
+    revision: str | None
+    token: str | bool | None
+    cache_dir: str | Path | None
+    local_files_only: bool
+    force_download: bool
+    variant: str | None
+    dtype: str | torch.dtype | None
+    torch_dtype: str | torch.dtype | None
+    use_safetensors: bool | None
+
+    speech_encoder: Any
+    identity_encoder: Any
+    content_encoder: Any
+    emotion_encoder: Any
+    head: Any
+    population: Any
+    autoencoder: Any
+    portrait_decoder: Any
+    denoiser: Any
+    attribute_embedder: Any
+    semantic_adapter: Any
+    spatial_adapter: Any
+    blending_adapter: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: Any
+    motion_module: Any
+
+    device_map: Any
+    low_cpu_mem_usage: bool
+    max_memory: Any
+    offload_folder: str | os.PathLike[str]
+    offload_state_dict: bool
+    quantization_config: Any
+    disable_mmap: bool
 
 
 class LoadOptions(HubOptions):
@@ -71,6 +112,12 @@ class LoadOptions(HubOptions):
                 "use_safetensors=False would load pickles, which run code. Only safetensors are loaded here."
             )
         return chosen
+
+    @classmethod
+    def split(cls, options: LoadKwargs) -> tuple[LoadOptions, dict[str, Any]]:
+        """The fields, and the rest of the options."""
+        rest: dict[str, Any] = {**options}
+        return cls.take(rest), rest
 
     def folder(self, model: str | os.PathLike[str] | None, options: Mapping[str, Any]) -> Path:
         """The folder of a model that is no recipe, fetched if need be.

@@ -61,6 +61,13 @@ class Encoder(nn.Module):
         return self.layers(images)
 
 
+def last_layer(layer: nn.Conv2d, hidden: torch.Tensor) -> torch.Tensor:
+    """The pixels before they are shuffled, in float32: bfloat16 has 8 bits of precision and would show as banding."""
+    with torch.autocast(hidden.device.type, enabled=False):
+        weight, bias = (parameter.float() for parameter in layer.parameters())
+        return F.conv2d(F.silu(hidden.float()), weight, bias, padding=1)
+
+
 class Decoder(nn.Module):
     """Latents ``(batch, latent_channels, 16, 16)`` -> images ``(batch, 4, side, side)``, level by level: each doubles
     the side. The shipped decoder has three levels and ends at 128.
@@ -89,11 +96,7 @@ class Decoder(nn.Module):
                 hidden = blend(level, hidden)
             if level < len(self.ups):
                 hidden = self.ups[level](hidden)
-        # The last layer stays in float32: bfloat16 has 8 bits of precision and would show as banding.
-        with torch.autocast(hidden.device.type, enabled=False):
-            weight, bias = (parameter.float() for parameter in self.last.parameters())
-            pixels = F.conv2d(F.silu(hidden.float()), weight, bias, padding=1)
-        return F.pixel_shuffle(pixels, 2)
+        return F.pixel_shuffle(last_layer(self.last, hidden), 2)
 
 
 class HeadAutoencoder(ModelMixin, ConfigMixin):

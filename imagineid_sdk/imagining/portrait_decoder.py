@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from torch import nn
 
-from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock
+from imagineid_sdk.imagining.autoencoder import IMAGE_CHANNELS, ResidualBlock, last_layer
 from imagineid_sdk.imagining.pixels import blurred
 from imagineid_sdk.quantization import PackedModelMixin
 
@@ -84,7 +84,6 @@ class PortraitDecoder(PackedModelMixin, ConfigMixin):
             hidden = blocks(noise(hidden, plane.to(hidden.device)))
             if level < len(self.ups):
                 hidden = self.ups[level](hidden)
-        with torch.autocast(hidden.device.type, enabled=False):  # bfloat16 would show as banding
-            weight, bias = (parameter.float() for parameter in self.last.parameters())
-            pixels = F.conv2d(F.silu(hidden.float()), weight, bias, padding=1)
-            return remove_checkerboard(F.pixel_shuffle(pixels, 2))
+        pixels = F.pixel_shuffle(last_layer(self.last, hidden), 2)
+        with torch.autocast(pixels.device.type, enabled=False):
+            return remove_checkerboard(pixels)

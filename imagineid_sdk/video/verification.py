@@ -27,7 +27,7 @@ WINDOW = 100
 WINDOWS = 15
 """So many of them are looked at, from the beginning: a minute at 25 frames a second."""
 
-FORMATS = (
+DEMUXERS = (
     "mov,matroska,avi,asf,flv,mpeg,mpegts,mpegvideo,ogg,gif,apng,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,ivf,"
     "h264,hevc,obu,m4v,yuv4mpegpipe,nut"
 )
@@ -174,7 +174,7 @@ def video_frames(path: Path) -> Iterator[np.ndarray]:
     if not path.is_file():
         raise VideoReadError(f"There is no video at {str(path)!r}. Give the path of a file or of a folder of pictures.")
     command = [find_ffmpeg(), "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"]
-    command += ["-format_whitelist", FORMATS, "-i", f"file:{path}", "-map", "0:v:0", "-vf", SMALLER]
+    command += ["-format_whitelist", DEMUXERS, "-i", f"file:{path}", "-map", "0:v:0", "-vf", SMALLER]
     command += ["-pix_fmt", "yuv444p", "-strict", "-1", "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]
     with tempfile.TemporaryFile() as log:
         try:

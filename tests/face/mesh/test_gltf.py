@@ -18,8 +18,6 @@ from imagineid_sdk.face.animation.motion import Playback
 from imagineid_sdk.face.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from imagineid_sdk.face.mesh.clipping import clip
 from imagineid_sdk.face.mesh.gltf import quaternions
-from imagineid_sdk.face.mesh.textured import HANGING
-from imagineid_sdk.face.persona.vocabulary import HAIRS
 
 
 class Glb:
@@ -178,7 +176,3 @@ def test_without_its_library_the_error_names_the_extra(renderer, motion, tmp_pat
     with pytest.raises(MissingExtraError, match=r"pip install 'imagineid-sdk\[mesh\]'"):
         renderer.save_mesh(tmp_path / "talk.glb", motion)
     assert not any(tmp_path.iterdir())
-
-
-def test_hair_that_hides_the_shoulders_is_hair_that_there_is():
-    assert set(HANGING) < set(HAIRS) and {"long straight", "long wavy", "bob"} <= set(HANGING)
