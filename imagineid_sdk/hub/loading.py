@@ -161,7 +161,7 @@ def load_components(
         OptionError: an option is unknown.
         HubError, MissingExtraError, ModelError, WeightsError: as for ``from_pretrained``.
     """
-    from imagineid_sdk.imagining.sd15.loading import load_recipe
+    from imagineid_sdk.hub.compose import load_recipe
 
     rasterizer.load()
     watermark.load()

@@ -6,6 +6,7 @@ import io
 import logging
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from imagineid_sdk.audio import load_audio
 from imagineid_sdk.audio.decoding import needs_seeking, open_audio, open_pipe
 from imagineid_sdk.audio.resampling import Resampler
 from imagineid_sdk.errors import AudioError, AudioNotFoundError
+from imagineid_sdk.options import GenerateOptions
+from imagineid_sdk.streaming import FaceStream
 from tests.audio.test_clip import encode
 from tests.conftest import voice_like
 
@@ -105,7 +108,20 @@ def best_correlation(one, other):
     return max(np.corrcoef(a[:length], b[:length])[0, 1] for a, b in shifts)
 
 
-def test_call_file_and_pipe_hear_the_same(awkward):
+def streamed(original, rate):
+    """What a live stream hears of chunks of a tenth of a second."""
+    heard = []
+    stream = FaceStream(
+        SimpleNamespace(known=None, motion=None), SimpleNamespace(feed=heard.append, segments=list, finish=list),
+        GenerateOptions(sampling_rate=rate), settle=3.0,
+    )  # fmt: skip
+    for first in range(0, len(original), rate // 10):
+        list(stream.feed(original[first : first + rate // 10]))
+    list(stream.finish())
+    return np.concatenate(heard)
+
+
+def test_call_file_pipe_and_stream_hear_the_same(awkward):
     path, seconds = awkward
     clip = load_audio(path)
     assert clip.duration == pytest.approx(seconds, abs=0.12)
@@ -127,6 +143,7 @@ def test_call_file_and_pipe_hear_the_same(awkward):
     resampler = Resampler(clip.original_rate)
     piped = np.concatenate([resampler.feed(mono), resampler.finish()])
     assert best_correlation(piped, clip.samples) > 0.95
+    assert best_correlation(streamed(original, clip.original_rate), clip.samples) > 0.95
 
 
 def test_one_gain_holds_for_the_whole_of_a_loud_file(tmp_path):

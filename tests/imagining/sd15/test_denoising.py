@@ -7,8 +7,8 @@ import torch
 from diffusers import EulerDiscreteScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from imagineid_sdk.errors import WeightsError
+from imagineid_sdk.hub.compose import with_motion
 from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, denoise_window, without_motion
-from imagineid_sdk.imagining.sd15.loading import with_motion
 
 SHAPE = (3, 4, 8, 8)
 
