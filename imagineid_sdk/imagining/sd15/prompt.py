@@ -7,6 +7,7 @@ shares. Names steer Stable Diffusion to one steady face, and a point between man
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -89,8 +90,11 @@ def encode(
     ids += [tokenizer.pad_token_id] * (length - len(ids))
     table = text_encoder.get_input_embeddings()
 
-    def splice(_: Any, __: Any, embedded: torch.Tensor) -> torch.Tensor:
-        assert pseudo is not None
+    here = threading.get_ident()  # another thread may be describing somebody else with it
+
+    def splice(_: Any, __: Any, embedded: torch.Tensor) -> torch.Tensor | None:
+        if pseudo is None or threading.get_ident() != here:
+            return None
         start = 1 + len(first)
         return torch.cat([embedded[:, :start], pseudo[None].to(embedded), embedded[:, start + slots :]], dim=1)
 
