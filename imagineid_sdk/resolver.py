@@ -101,8 +101,9 @@ class Factors:
         """
         factors = cls(**{one.name: options.pop(one.name) for one in fields(cls) if one.name in options})
         check_callable("callback_on_step_end", factors.callback_on_step_end)
-        if unknown := [one for one in factors.callback_on_step_end_tensor_inputs or () if one != "latents"]:
-            raise OptionError(f"callback_on_step_end_tensor_inputs: there is no {unknown[0]!r}. Ask for 'latents'.")
+        tensors = factors.callback_on_step_end_tensor_inputs
+        if tensors is not None and (not isinstance(tensors, (list, tuple)) or {*map(str, tensors)} - {"latents"}):
+            raise OptionError(f"callback_on_step_end_tensor_inputs={tensors!r} can't be used. Give ['latents'].")
         return factors
 
     def rate_of(self, audio: object, sampling_rate: int | None) -> int | None:

@@ -61,6 +61,16 @@ def test_several_clips_give_one_output_each_in_order(pipeline, sound, plain):
     assert first[3].seed != second[3].seed
 
 
+def test_the_tensors_of_a_callback_are_chosen_as_in_diffusers(pipeline, sound):
+    seen = []
+    options = {"callback_on_step_end": lambda pipe, step, time, tensors: seen.append(list(tensors))}
+    pipeline(sound, seed=7, callback_on_step_end_tensor_inputs=["latents"], **options, **QUICK)
+    assert seen and set(map(tuple, seen)) == {("latents",)}
+    for wrong in (5, "latents", ["prompt_embeds"]):
+        with pytest.raises(OptionError, match="callback_on_step_end_tensor_inputs"):
+            pipeline(sound, callback_on_step_end_tensor_inputs=wrong, **QUICK)
+
+
 def test_a_callback_sees_and_changes_the_steps_of_the_portrait(pipeline, sound, plain):
     seen = []
 
