@@ -112,9 +112,8 @@ def generate_clip(
         frames = collect(batches, total, settings.output_type)
     who, emotion = person.speaker or face.listening.who, person.emotion or face.listening.emotion
     profile = joined_profile(face.segments, who, emotion, clip.duration)
-    return ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip).attach_renderer(
-        face.renderer
-    )
+    output = ImagineIDOutput(frames, settings.fps, profile, face.identity, face.motion(), clip)
+    return output.attach_renderer(face.renderer)
 
 
 def generate_all(

@@ -17,6 +17,7 @@ from imagineid_sdk.imagining.adapters.blending import BlendingAdapter
 from imagineid_sdk.imagining.adapters.semantic import AttributeEmbedder, SemanticAdapter
 from imagineid_sdk.imagining.adapters.spatial import SpatialAdapter
 from imagineid_sdk.imagining.autoencoder import HeadAutoencoder
+from imagineid_sdk.imagining.choose import ONLY_SD15, ONLY_TINY
 from imagineid_sdk.imagining.portrait_decoder import PortraitDecoder
 from imagineid_sdk.listening.content import ContentEncoder
 from imagineid_sdk.listening.emotion import EmotionEncoder
@@ -41,8 +42,6 @@ COMPONENTS: dict[str, type[Any]] = LISTENING_AND_FACE | {
 }  # fmt: skip
 """Components of ``tiny``."""
 
-ONLY_TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
-ONLY_SD15 = ("text_encoder", "tokenizer", "scheduler")
 OPTIONAL = (*ONLY_TINY, *ONLY_SD15)
 """Components that only one of the backends has."""
 

@@ -21,7 +21,8 @@ from imagineid_sdk.hub.download import HubOptions
 from imagineid_sdk.hub.plausible import check_networks
 from imagineid_sdk.hub.recipes import is_recipe
 from imagineid_sdk.hub.sources import check_folder, embedded_model, fetch_model, resolve
-from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE, ONLY_SD15
+from imagineid_sdk.imagining.choose import ONLY_SD15
+from imagineid_sdk.models import COMPONENTS, CONVOLUTIONAL, IMAGINING, LISTENING_AND_FACE
 from imagineid_sdk.options import check_names
 from imagineid_sdk.precision import pinned, read_dtype
 from imagineid_sdk.quantization import WEIGHTS_FILE, unpack

@@ -12,10 +12,9 @@ from imagineid_sdk.imagining import tiny
 from imagineid_sdk.imagining.backend import Backend
 from imagineid_sdk.imagining.networks import TinyNetworks
 from imagineid_sdk.imagining.sd15 import backend as sd15
-from imagineid_sdk.video.backdrop import Background
 
-TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
-SD15 = ("text_encoder", "tokenizer", "scheduler")
+ONLY_TINY = ("portrait_decoder", "attribute_embedder", "semantic_adapter", "blending_adapter")
+ONLY_SD15 = ("text_encoder", "tokenizer", "scheduler")
 """Components that only one of the backends has."""
 
 
@@ -23,7 +22,7 @@ def backend_of(
     components: Mapping[str, Any],
     adapters: tuple[str, ...] | None,
     device: torch.device,
-    background: Background,
+    background: Any,
     size: int | None = None,
 ) -> Backend[Any, Any, Any]:
     """The backend that these components make, with the adapters that are switched on.
@@ -31,7 +30,7 @@ def backend_of(
     Args:
         adapters: None is all that the backend has.
         device: where sd15 runs.
-        background: for the prompt of sd15.
+        background: as in the options; sd15 takes a colour word for its prompt, or None.
         size: that was asked for; None is the backend's own.
 
     Raises:
@@ -39,21 +38,21 @@ def backend_of(
         OptionError: the backend has no such adapter, or can't show this background or size.
     """
     shared = {name: components[name] for name in ("autoencoder", "denoiser", "spatial_adapter")}
-    if all(components.get(name) is not None for name in TINY):
-        own = {name: components[name] for name in TINY}
+    if all(components.get(name) is not None for name in ONLY_TINY):
+        own = {name: components[name] for name in ONLY_TINY}
         chosen = check_adapters(adapters, tiny.ADAPTERS, "tiny")
         return tiny.TinyBackend(TinyNetworks(**shared, **own, adapters=chosen))
-    if all(components.get(name) is not None for name in SD15):
-        own = {name: components[name] for name in SD15}
+    if all(components.get(name) is not None for name in ONLY_SD15):
+        own = {name: components[name] for name in ONLY_SD15}
         chosen = check_adapters(adapters, sd15.ADAPTERS, "sd15")
         backend = sd15.SD15Backend(**shared, **own, adapters=chosen, device=device, background=background)
         if size not in (None, backend.size):
             raise OptionError(f"size={size} can't be used: this base model makes {backend.size}. Leave size out.")
         return backend
-    missing = [name for name in (*TINY, *SD15) if components.get(name) is None]
+    missing = [name for name in (*ONLY_TINY, *ONLY_SD15) if components.get(name) is None]
     raise ModelError(
-        f"The pipeline is incomplete: of {', '.join(missing)} it needs either {', '.join(TINY)} or {', '.join(SD15)}. "
-        "Load a whole model with from_pretrained."
+        f"The pipeline is incomplete: of {', '.join(missing)} it needs either {', '.join(ONLY_TINY)} or "
+        f"{', '.join(ONLY_SD15)}. Load a whole model with from_pretrained."
     )
 
 

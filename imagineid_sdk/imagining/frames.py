@@ -144,9 +144,5 @@ def _composed(scene: Scene, painted: Painted) -> np.ndarray:
         drawn, shares = to_pixels(pixels).astype(np.float32), mask[:, 0].float().numpy()
         for k, (x, y) in enumerate((region.corners * (CELL // shrink)).tolist()):
             patches[k].append(composition.Patch(x, y, drawn[k], shares[k]))
-    return np.stack(
-        [
-            composition.compose(scene.portrait_at_frame_size, flow[k], gains[k], masks[k], own[k], patches[k])
-            for k in range(len(own))
-        ]
-    )
+    portrait, layers = scene.portrait_at_frame_size, zip(flow, gains, masks, own, patches, strict=True)
+    return np.stack([composition.compose(portrait, *layer) for layer in layers])

@@ -27,7 +27,6 @@ from imagineid_sdk.imagining.sd15.denoising import DenoisingNetworks, Known, den
 from imagineid_sdk.imagining.sd15.prompt import NEGATIVE, describe, encode, pseudo_words
 from imagineid_sdk.precision import pinned
 from imagineid_sdk.seeds import WINDOWS, torch_generator
-from imagineid_sdk.video.backdrop import Background
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, EulerDiscreteScheduler, UNetMotionModel
@@ -76,7 +75,7 @@ class SD15Backend:
     scheduler: EulerDiscreteScheduler
     adapters: tuple[str, ...]
     device: torch.device
-    background: Background = None
+    background: Any = None
 
     def __post_init__(self) -> None:
         if self.background is not None and self.background not in COLORS:
